@@ -1,0 +1,103 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target: Swift 6, no implicit existentials or imports, every unsafe operation spelled out.
+let swiftSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "understudy",
+    products: [
+        .executable(name: "understudy", targets: ["understudy"]),
+        .executable(name: "understudy-worker", targets: ["understudy-worker"]),
+        .library(name: "Guest", targets: ["Guest"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: [
+        // The outside world, wrapped once.
+        .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: swiftSettings),
+        .target(name: "EventLoop", dependencies: ["CLibuv", "Linux"], swiftSettings: swiftSettings),
+
+        // The pure rooms: no input or output, no clock, no threads.
+        .target(name: "DXGProtocol", swiftSettings: swiftSettings),
+        .target(name: "VMBus", swiftSettings: swiftSettings),
+        .target(name: "CSoftGPU"),
+        .target(
+            name: "SoftGPU",
+            dependencies: [
+                "DXGProtocol", "VMBus", "CSoftGPU",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: swiftSettings),
+
+        // GPU address spaces as processes.
+        .target(name: "WorkerProtocol", swiftSettings: swiftSettings),
+        .target(name: "CWorker", dependencies: ["CSoftGPU"]),
+        .executableTarget(
+            name: "understudy-worker",
+            dependencies: ["CWorker", "CSoftGPU", "CLinux", "Linux", "WorkerProtocol"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
+            swiftSettings: swiftSettings),
+
+        // The running server.
+        .target(
+            name: "Carriers",
+            dependencies: ["EventLoop", "Linux", "VMBus", .product(name: "DequeModule", package: "swift-collections")],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Host",
+            dependencies: [
+                "Carriers", "Workers", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings),
+
+        // The guest end, and the command line.
+        .target(
+            name: "Guest", dependencies: ["DXGProtocol", "VMBus", "CSoftGPU", "Linux", "Carriers"],
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "understudy",
+            dependencies: [
+                "Host", "Guest", "Linux", "EventLoop",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings),
+
+        .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
+        .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
+        .testTarget(name: "DXGProtocolTests", dependencies: ["DXGProtocol"], swiftSettings: swiftSettings),
+        .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "WorkersTests",
+            dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU", "understudy-worker"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy", "understudy-worker"],
+            swiftSettings: swiftSettings),
+    ],
+    cLanguageStandard: .gnu11
+)
