@@ -14,7 +14,7 @@ import Testing
         return process
     }
 
-    private func wait(_ descriptor: borrowing FileDescriptor) throws -> ExitStatus? {
+    private func wait(_ descriptor: borrowing FileDescriptor) throws -> Linux.ExitStatus? {
         var entry = pollfd(fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
         // SAFETY: poll uses the one local entry.
         #expect(unsafe poll(&entry, 1, -1) == 1)
@@ -60,7 +60,8 @@ import Testing
             let refuse = sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0x0005_0000 | UInt32(EPERM))
             let allow = sock_filter(code: UInt16(BPF_RET | BPF_K), jt: 0, jf: 0, k: 0x7fff_0000)
             try Seccomp.install([load, isParent, refuse, allow], flags: .allThreads)
-            exit(getppid() == -1 && errno == EPERM ? 0 : 1)
+            // The C library takes this call for one that cannot fail and returns what the kernel did.
+            exit(getppid() == -EPERM ? 0 : 1)
         }
     }
 
@@ -86,7 +87,7 @@ import Testing
                     let mapping = unsafe Unmanaged<MemoryMapping>.fromOpaque(argument!).takeRetainedValue()
                     mapping.storeUInt64(UInt64(bitPattern: Int64(getppid())), at: 0)
                     mapping.storeUInt64(UInt64(bitPattern: Int64(getppid())), at: 8)
-                    mapping.storeUInt64(getppid() == -1 ? UInt64(errno) : 0, at: 16)
+                    mapping.storeUInt64(UInt64(bitPattern: Int64(getppid())), at: 16)
                     return nil
                 }, box.toOpaque())
             let first = try listener.receive()!
@@ -97,7 +98,7 @@ import Testing
             pthread_join(thread, nil)
             guard mapping.loadUInt64(at: 0) == UInt64(real) else { exit(3) }
             guard mapping.loadUInt64(at: 8) == 4711 else { exit(4) }
-            exit(mapping.loadUInt64(at: 16) == UInt64(EACCES) ? 0 : 5)
+            exit(mapping.loadUInt64(at: 16) == UInt64(bitPattern: Int64(-EACCES)) ? 0 : 5)
         }
     }
 }

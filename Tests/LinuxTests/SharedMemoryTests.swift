@@ -6,18 +6,18 @@ import Testing
     @Test func bothWaysOfAccessSeeTheSameBytes() throws {
         let memory = try SharedMemory(name: "test", bytes: 16384)
         let mapping = try memory.map(4096..<16384)
-        try memory.write([1, 2, 3, 4].span.bytes, at: 4096 + 8)
+        try memory.write([1, 2, 3, 4], at: 4096 + 8)
         #expect(mapping.read(at: 8, count: 4) == [1, 2, 3, 4])
         mapping.storeUInt64(0x1122_3344_5566_7788, at: 16)
         #expect(try memory.read(at: 4096 + 16, count: 8) == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])
         #expect(mapping.loadUInt64(at: 16) == 0x1122_3344_5566_7788)
-        mapping.write([9, 8].span.bytes, at: 12286)
+        mapping.write([9, 8], at: 12286)
         #expect(try memory.read(at: 16382, count: 2) == [9, 8])
     }
 
     @Test func aHoleReadsAsZeros() throws {
         let memory = try SharedMemory(name: "test", bytes: 3 * 4096)
-        try memory.write([UInt8](repeating: 7, count: 3 * 4096).span.bytes, at: 0)
+        try memory.write([UInt8](repeating: 7, count: 3 * 4096), at: 0)
         try memory.punchHole(4096..<8192)
         #expect(try memory.read(at: 4095, count: 2) == [7, 0])
         #expect(try memory.read(at: 8191, count: 2) == [0, 7])
@@ -32,8 +32,8 @@ import Testing
         }
         #expect(code { () throws(SystemError) in _ = try memory.read(at: 4090, count: 7) } == ENXIO)
         #expect(code { () throws(SystemError) in _ = try memory.read(at: .max - 2, count: 7) } == EOVERFLOW)
-        #expect(code { () throws(SystemError) in try memory.write([1, 2].span.bytes, at: 4095) } == ENXIO)
-        #expect(code { () throws(SystemError) in try memory.write([1].span.bytes, at: .max) } == ENXIO)
+        #expect(code { () throws(SystemError) in try memory.write([1, 2], at: 4095) } == ENXIO)
+        #expect(code { () throws(SystemError) in try memory.write([1], at: .max) } == ENXIO)
         #expect(code { () throws(SystemError) in _ = try memory.map(0..<8192) } == ENXIO)
         #expect(code { () throws(SystemError) in _ = try memory.map(100..<4096) } == EINVAL)
         #expect(code { () throws(SystemError) in _ = try memory.map(0..<0) } == EINVAL)
@@ -46,9 +46,9 @@ import Testing
         #expect(throws: SystemError.self) { try fixed.seal(.write) }
 
         let later = try SharedMemory(name: "test", bytes: 4096, seals: [])
-        try later.write([5].span.bytes, at: 0)
+        try later.write([5], at: 0)
         try later.seal(.immutable)
-        let error = #expect(throws: SystemError.self) { try later.write([6].span.bytes, at: 0) }
+        let error = #expect(throws: SystemError.self) { try later.write([6], at: 0) }
         #expect(error?.code == EPERM)
         #expect(try later.read(at: 0, count: 1) == [5])
     }
