@@ -73,12 +73,7 @@ public final class SoftGPU {
         input(at: time) {
             guard let machine = machines[guest] else { return }
             tearDown(machine)
-            machines[guest] = VirtualMachine(
-                id: guest, options: machine.options,
-                adapters: machine.adapters.map {
-                    VirtualAdapter(index: $0.index, vgpuLUID: $0.vgpuLUID, physical: $0.physical)
-                })
-            machines[guest]?.sharedRegions = machine.sharedRegions
+            machine.reset()
         }
     }
 
@@ -212,7 +207,7 @@ public final class SoftGPU {
     private func release(_ span: MemorySpan, of machine: VirtualMachine) {
         effects.append(.discard(machine.id, span))
         switch span.file {
-        case .ioSpace: machine.ioWindow?.pages.free(span.offset)
+        case .ioSpace: machine.ioPages.free(span.offset)
         case .local: machine.localPages.free(span.offset)
         case .guestMemory: preconditionFailure("guest memory is not the host's to free")
         }

@@ -205,7 +205,7 @@ extension SoftGPU {
     ) throws(Refusal) -> MemorySpan {
         let offset =
             file == .ioSpace
-            ? machine.ioWindow?.pages.allocate(length, alignment: alignment)
+            ? machine.allocateIOSpace(length, alignment: alignment)
             : machine.localPages.allocate(length, alignment: alignment)
         guard let offset else {
             throw Refusal(

@@ -65,9 +65,9 @@ extension SoftGPU {
         guard length <= machine.options.ioSpaceBytes else {
             throw .invalid("the IO space region has \(length) bytes, the IO space \(machine.options.ioSpaceBytes)")
         }
-        if let window = machine.ioWindow, window.pages.used > 0 {
+        guard machine.ioWindow == nil || machine.processes.count == 0 else {
             throw .invalid("the IO space region is in use")
         }
-        machine.ioWindow = IOWindow(base: start, length: length, ioSpaceBytes: machine.options.ioSpaceBytes)
+        machine.ioWindow = IOWindow(base: start, length: length)
     }
 }

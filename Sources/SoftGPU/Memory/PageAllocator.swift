@@ -12,26 +12,24 @@ struct PageAllocator {
     private let lateness: Int
     private var taken = RangeMap<Void>()
     private var waiting: Deque<UInt64> = []
-    private var cursor: UInt64
+    private var cursor: UInt64 = 0
 
-    private let base: UInt64
-
-    /// An allocator of `base..<base + capacity`, both multiples of 4096, in which freed ranges wait until `lateness`
-    /// others have been freed after them.
-    init(base: UInt64 = 0, capacity: UInt64, lateness: Int) {
-        self.base = base
+    /// An allocator of `capacity` bytes, a multiple of 4096, in which freed ranges wait until `lateness` others have
+    /// been freed after them.
+    init(capacity: UInt64, lateness: Int) {
         self.capacity = capacity
         self.lateness = lateness
-        cursor = base
     }
 
     /// A range of `length` bytes, a multiple of 4096, or nil where none is free.
-    mutating func allocate(_ length: UInt64, alignment: UInt64 = pageSize) -> UInt64? {
+    /// It ends at `limit` or before.
+    mutating func allocate(_ length: UInt64, alignment: UInt64 = pageSize, below limit: UInt64 = .max) -> UInt64? {
         precondition(length > 0 && length.isMultiple(ofPowerOfTwo: pageSize), "not whole pages")
-        var found = gap(length, alignment)
+        let end = min(limit, capacity)
+        var found = gap(length, alignment, end)
         while found == nil, let oldest = waiting.popFirst() {
             recycle(oldest)
-            found = gap(length, alignment)
+            found = gap(length, alignment, end)
         }
         guard let start = found else { return nil }
         taken.insert(start, start + length, ())
@@ -52,8 +50,8 @@ struct PageAllocator {
     }
 
     /// Next fit: the search goes on behind the last range handed out, so that it is short in the usual case.
-    private func gap(_ length: UInt64, _ alignment: UInt64) -> UInt64? {
-        taken.firstGap(length: length, alignment: alignment, lower: cursor, upper: base + capacity)
-            ?? taken.firstGap(length: length, alignment: alignment, lower: base, upper: base + capacity)
+    private func gap(_ length: UInt64, _ alignment: UInt64, _ end: UInt64) -> UInt64? {
+        taken.firstGap(length: length, alignment: alignment, lower: cursor, upper: end)
+            ?? taken.firstGap(length: length, alignment: alignment, lower: 0, upper: end)
     }
 }

@@ -11,6 +11,8 @@ final class VirtualMachine {
 
     /// The window of guest physical addresses that the guest announced, once it did.
     var ioWindow: IOWindow?
+    /// The IO space file, from its start to the end of the window.
+    var ioPages: PageAllocator
     var localPages: PageAllocator
     /// Bytes of all allocations.
     var committedBytes: UInt64 = 0
@@ -27,7 +29,27 @@ final class VirtualMachine {
         self.id = id
         self.options = options
         self.adapters = adapters
+        ioPages = PageAllocator(capacity: options.ioSpaceBytes & ~(pageSize - 1), lateness: 256)
         localPages = PageAllocator(capacity: options.localBytes & ~(pageSize - 1), lateness: 16)
+        processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
+        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+    }
+
+    /// Space of `length` bytes that the guest can map, or nil.
+    ///
+    /// The last page of the window stays empty: the guest's check of an address against the window is strict
+    /// (docs/protocol/semantics.md 1.10).
+    func allocateIOSpace(_ length: UInt64, alignment: UInt64 = pageSize) -> UInt64? {
+        guard let ioWindow, ioWindow.length > pageSize else { return nil }
+        return ioPages.allocate(length, alignment: alignment, below: ioWindow.length - pageSize)
+    }
+
+    /// Forgets a connection whose objects are gone. What workers still hold of its memory comes back later.
+    func reset() {
+        interfaceVersion = .v27
+        ioWindow = nil
+        gpadls.removeAll()
+        for adapter in adapters { adapter.handle = nil }
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
         names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
     }
@@ -37,16 +59,6 @@ final class VirtualMachine {
 struct IOWindow {
     let base: UInt64
     let length: UInt64
-    var pages: PageAllocator
-
-    /// The last page stays empty: the guest's check of an address against the window is strict
-    /// (docs/protocol/semantics.md 1.10).
-    init(base: UInt64, length: UInt64, ioSpaceBytes: UInt64) {
-        self.base = base
-        self.length = length
-        let usable = min(length, ioSpaceBytes & ~(pageSize - 1))
-        pages = PageAllocator(capacity: usable < pageSize ? 0 : usable - pageSize, lateness: 256)
-    }
 }
 
 /// What a VM-wide name stands for.

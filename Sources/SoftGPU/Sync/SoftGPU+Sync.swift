@@ -146,7 +146,7 @@ extension SoftGPU {
     /// Makes an open of a fence with its page in IO space and, unless it must not have one, its GPU address.
     func publishOpen(_ open: SyncObjectOpen, wantsGPUAddress: Bool) throws(Refusal) {
         let machine = open.process.machine
-        guard let page = machine.ioWindow?.pages.allocate(pageSize) else {
+        guard let page = machine.allocateIOSpace(pageSize) else {
             throw Refusal(.noMemory, "no page left in the IO space for a fence")
         }
         open.page = page
