@@ -81,7 +81,8 @@ let package = Package(
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
-        .testTarget(name: "DXGProtocolTests", dependencies: ["DXGProtocol"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DXGProtocolTests", dependencies: ["DXGProtocol"], exclude: ["Resources"], swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
