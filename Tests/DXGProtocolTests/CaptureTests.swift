@@ -1,4 +1,5 @@
 import DXGProtocol
+import DXGProtocolAccess
 import Testing
 
 /// Traffic of the unmodified Linux driver (docs/protocol/findings.md): every packet is understood, and made again from
@@ -52,8 +53,10 @@ struct CaptureTests {
         }
         let described = Set(MessageTable.all.map(\.name))
         let never: Set = ["IsFeatureEnabledGlobal"]
-        let other: Set = [capture.name.hasSuffix("gpadl") || capture.version == .v27
-            ? "SetExistingSysMemPages" : "SetExistingSysMemStore"]
+        let other: Set = [
+            capture.name.hasSuffix("gpadl") || capture.version == .v27
+                ? "SetExistingSysMemPages" : "SetExistingSysMemStore"
+        ]
         #expect(described.subtracting(seen) == never.union(other))
     }
 

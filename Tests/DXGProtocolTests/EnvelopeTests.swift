@@ -20,7 +20,8 @@ struct EnvelopeTests {
         #expect(
             header
                 == CommandHeader(
-                    commandID: 7, process: D3DKMTHandle(rawValue: 0x40), channelType: 0, isAsync: true, commandType: 52))
+                    commandID: 7, process: D3DKMTHandle(rawValue: 0x40), channelType: 0, isAsync: true, commandType: 52)
+        )
     }
 
     @Test(arguments: [27, 28, 39] as [UInt32])

@@ -1,4 +1,5 @@
 import DXGProtocol
+import DXGProtocolAccess
 import Testing
 
 /// Bytes that no honest driver sends: every decoder must answer with an error or with a view that stays inside them.
@@ -51,7 +52,9 @@ struct HostileInputTests {
                 for count in [1, 2, 3, 7, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF] as [UInt64] {
                     for extra in [0, 1, 4, 8, 12, 63, 64] {
                         var bytes = [UInt8](repeating: 0, count: access.fixedSize + extra)
-                        for index in 0..<4 { bytes[field.offset! + index] = UInt8(truncatingIfNeeded: count >> UInt64(8 * index)) }
+                        for index in 0..<4 {
+                            bytes[field.offset! + index] = UInt8(truncatingIfNeeded: count >> UInt64(8 * index))
+                        }
                         if random.next() % 2 == 0 { bytes.append(contentsOf: random.bytes(4)) }
                         let error = probe(access, bytes)
                         if count > 0xFFFF { #expect(error != nil, "\(name) \(tail.count) \(count)") }

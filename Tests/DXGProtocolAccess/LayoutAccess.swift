@@ -1,4 +1,4 @@
-import DXGProtocol
+package import DXGProtocol
 
 /// A field's value as an unsigned number, so that tests can treat all fields alike.
 protocol FieldValue {
@@ -47,7 +47,7 @@ struct FieldAccess<Layout: MessageLayout> {
 }
 
 /// A layout whose fields can be reached by their names in messages.json.
-protocol LayoutAccessing {
+package protocol LayoutAccessing {
     var name: String { get }
     var size: Int { get }
     var fixedSize: Int { get }
@@ -79,9 +79,10 @@ struct LayoutAccess<Layout: MessageLayout>: LayoutAccessing {
 
     init(
         fields: [FieldAccess<Layout>],
-        copyVariable: @escaping (borrowing MessageView<Layout>, [UInt8], inout MessageBuilder<Layout>) throws -> Void = {
-            _, _, _ in
-        },
+        copyVariable: @escaping (borrowing MessageView<Layout>, [UInt8], inout MessageBuilder<Layout>) throws -> Void =
+            {
+                _, _, _ in
+            },
         encode: @escaping (MessageBuilder<Layout>) -> [UInt8] = { $0.bytes }
     ) {
         self.fields = fields
@@ -133,7 +134,7 @@ struct LayoutAccess<Layout: MessageLayout>: LayoutAccessing {
     }
 }
 
-/// Access to every layout; the lists are generated.
-enum Accesses {
-    static func named(_ name: String) -> (any LayoutAccessing)? { all.first { $0.name == name } }
+/// The lists of layouts are generated.
+package enum Accesses {
+    package static func named(_ name: String) -> (any LayoutAccessing)? { all.first { $0.name == name } }
 }
