@@ -81,7 +81,12 @@ let package = Package(
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
-        .testTarget(name: "DXGProtocolTests", dependencies: ["DXGProtocol"], swiftSettings: swiftSettings),
+        .target(
+            name: "DXGProtocolAccess", dependencies: ["DXGProtocol"], path: "Tests/DXGProtocolAccess",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DXGProtocolTests", dependencies: ["DXGProtocol", "DXGProtocolAccess"], exclude: ["Resources"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
@@ -101,3 +106,12 @@ let package = Package(
     ],
     cLanguageStandard: .gnu11
 )
+
+// Fuzzers are built only when asked for: FUZZ=1 swift build -c release --product FuzzMessages --sanitize fuzzer
+if Context.environment["FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
+            swiftSettings: swiftSettings)
+    ]
+}
