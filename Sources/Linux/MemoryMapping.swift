@@ -69,6 +69,11 @@ public final class MemoryMapping {
         unsafe source.withUnsafeBytes { unsafe destination.copyMemory(from: $0) }
     }
 
+    /// Copies bytes in.
+    public func write(_ source: [UInt8], at offset: Int) {
+        write(unsafe source.span.bytes, at: offset)
+    }
+
     private func check(_ offset: Int, _ bytes: Int) {
         precondition(
             offset >= 0 && bytes >= 0 && offset <= count && bytes <= count - offset, "access outside the mapping")

@@ -52,6 +52,11 @@ extension FileDescriptor {
         }
     }
 
+    /// Writes all of `source` at `offset`.
+    public borrowing func write(_ source: [UInt8], at offset: UInt64) throws(SystemError) {
+        try write(unsafe source.span.bytes, at: offset)
+    }
+
     private static func checkedOffset(_ offset: UInt64, _ count: Int) throws(SystemError) -> off_t {
         let (end, overflow) = offset.addingReportingOverflow(UInt64(count))
         if overflow || end > UInt64(off_t.max) {

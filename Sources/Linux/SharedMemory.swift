@@ -92,6 +92,11 @@ public final class SharedMemory: Sendable {
         try descriptor.write(source, at: offset)
     }
 
+    /// Writes all of `source` at `offset`. Writing past the end is ENXIO: the size is fixed.
+    public func write(_ source: [UInt8], at offset: UInt64) throws(SystemError) {
+        try write(unsafe source.span.bytes, at: offset)
+    }
+
     /// Gives the pages of a range back; it reads as zeros afterwards. A page that the range covers in part is kept and
     /// zeroed there.
     public func punchHole(_ range: Range<UInt64>) throws(SystemError) {

@@ -92,7 +92,8 @@ public enum Socket {
 
     /// A listening, non-blocking socket. The file of a unix socket gets the given permissions from the start. An
     /// address that is taken is EADDRINUSE: `ListeningSocket` knows what to do about that.
-    static func listen(on endpoint: Endpoint, permissions: UInt32, backlog: Int32) throws(SystemError) -> FileDescriptor {
+    static func listen(on endpoint: Endpoint, permissions: UInt32, backlog: Int32) throws(SystemError) -> FileDescriptor
+    {
         let socket = try make(endpoint.family, nonBlocking: true)
         let number = socket.rawValue
         if endpoint.family == AF_UNIX {

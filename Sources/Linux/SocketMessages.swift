@@ -20,6 +20,13 @@ extension Socket {
         }
     }
 
+    /// The same for an array.
+    public static func send(
+        _ socket: Int32, _ bytes: [UInt8], descriptors: [Int32] = []
+    ) throws(SystemError) -> Int? {
+        try send(socket, unsafe bytes.span.bytes, descriptors: descriptors)
+    }
+
     /// The same for two pieces that follow each other.
     public static func send(
         _ socket: Int32, _ first: RawSpan, _ second: RawSpan, descriptors: [Int32] = []
@@ -88,6 +95,18 @@ extension Socket {
         if truncated & Int32(MSG_CTRUNC) != 0 { throw SystemError(code: EMFILE, operation: "receive descriptors") }
         if truncated & Int32(MSG_TRUNC) != 0 { throw SystemError(code: EMSGSIZE, operation: "receive a message") }
         return bytes
+    }
+
+    /// The same into a new array of at most so many bytes.
+    public static func receive(
+        _ socket: Int32, maximumBytes: Int, descriptors: inout DescriptorQueue
+    ) throws(SystemError) -> [UInt8]? {
+        var result = [UInt8](repeating: 0, count: maximumBytes)
+        var span = result.mutableSpan
+        var bytes = unsafe span.mutableBytes
+        guard let count = try receive(socket, into: &bytes, descriptors: &descriptors) else { return nil }
+        result.removeSubrange(count...)
+        return result
     }
 
     @unsafe
