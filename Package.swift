@@ -43,12 +43,15 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // GPU address spaces as processes.
-        .target(name: "WorkerProtocol", swiftSettings: swiftSettings),
+        .target(name: "WorkerProtocol", dependencies: ["CSoftGPU"], swiftSettings: swiftSettings),
         .target(name: "CWorker", dependencies: ["CSoftGPU"]),
+        // Static and at a fixed low address: nothing of the process may lie where GPU addresses do. Such flags reach
+        // whatever links the target, so no test target can depend on it; `swift build` makes it beside them.
         .executableTarget(
             name: "understudy-worker",
-            dependencies: ["CWorker", "CSoftGPU", "CLinux", "Linux", "WorkerProtocol"],
-            swiftSettings: swiftSettings),
+            dependencies: ["CWorker", "CSoftGPU", "WorkerProtocol"],
+            swiftSettings: swiftSettings,
+            linkerSettings: [.unsafeFlags(["-static-executable", "-use-ld=lld"])]),
         .target(
             name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
             swiftSettings: swiftSettings),
@@ -94,14 +97,15 @@ let package = Package(
             name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU", "understudy-worker"],
+            dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
+            resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy", "understudy-worker"],
+            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11

@@ -1,4 +1,4 @@
-// Made by scripts/build-kernels from the C sources beside this file. Do not edit.
+// Made by scripts/build-kernels from Kernels/*.c. Do not edit.
 
 /// The demo's kernels as code objects, in base64: for any x86-64 processor, and for one with AVX2 and FMA.
 enum DemoKernels {
