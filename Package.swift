@@ -82,6 +82,10 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
+        // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
+        .executableTarget(
+            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
         .target(

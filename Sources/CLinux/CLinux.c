@@ -242,3 +242,15 @@ int linux_seccomp_set_synchronous_wakeup(int listener)
 {
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }
+
+int linux_seccomp_place_descriptor(int listener, uint64_t identifier, int descriptor, unsigned int number)
+{
+    struct seccomp_notif_addfd request = {
+        .id = identifier,
+        .flags = SECCOMP_ADDFD_FLAG_SETFD,
+        .srcfd = (uint32_t)descriptor,
+        .newfd = number,
+    };
+
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+}

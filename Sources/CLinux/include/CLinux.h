@@ -77,6 +77,8 @@ int linux_seccomp_respond(int listener, uint64_t identifier, int64_t value, int3
 int linux_seccomp_is_pending(int listener, uint64_t identifier);
 /* Wakes the answered thread on the answering CPU; kernels before 6.6 refuse with EINVAL. */
 int linux_seccomp_set_synchronous_wakeup(int listener);
+/* Puts a descriptor into the waiting process under a number of the caller's choice, replacing what is there. */
+int linux_seccomp_place_descriptor(int listener, uint64_t identifier, int descriptor, unsigned int number);
 
 /* 64-bit words in memory that another process sees. The address is 8-byte aligned. */
 static inline uint64_t linux_load_acquire(const void *address)
