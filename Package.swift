@@ -43,12 +43,15 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // GPU address spaces as processes.
-        .target(name: "WorkerProtocol", swiftSettings: swiftSettings),
+        .target(name: "WorkerProtocol", dependencies: ["CSoftGPU"], swiftSettings: swiftSettings),
         .target(name: "CWorker", dependencies: ["CSoftGPU"]),
+        // Static and at a fixed low address: nothing of the process may lie where GPU addresses do. Such flags reach
+        // whatever links the target, so no test target can depend on it; `swift build` makes it beside them.
         .executableTarget(
             name: "understudy-worker",
-            dependencies: ["CWorker", "CSoftGPU", "CLinux", "Linux", "WorkerProtocol"],
-            swiftSettings: swiftSettings),
+            dependencies: ["CWorker", "CSoftGPU", "WorkerProtocol"],
+            swiftSettings: swiftSettings,
+            linkerSettings: [.unsafeFlags(["-static-executable", "-use-ld=lld"])]),
         .target(
             name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
             swiftSettings: swiftSettings),
@@ -85,7 +88,12 @@ let package = Package(
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
-        .testTarget(name: "DXGProtocolTests", dependencies: ["DXGProtocol"], swiftSettings: swiftSettings),
+        .target(
+            name: "DXGProtocolAccess", dependencies: ["DXGProtocol"], path: "Tests/DXGProtocolAccess",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DXGProtocolTests", dependencies: ["DXGProtocol", "DXGProtocolAccess"], exclude: ["Resources"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
@@ -93,15 +101,25 @@ let package = Package(
             name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "WorkersTests",
-            dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU", "understudy-worker"],
+            dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
+            resources: [.copy("Resources")],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy", "understudy-worker"],
+            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11
 )
+
+// Fuzzers are built only when asked for: FUZZ=1 swift build -c release --product FuzzMessages --sanitize fuzzer
+if Context.environment["FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
+            swiftSettings: swiftSettings)
+    ]
+}

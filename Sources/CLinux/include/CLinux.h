@@ -36,6 +36,7 @@ int linux_eventfd(unsigned int value, int semaphore);
 int linux_duplicate(int descriptor);
 int linux_set_nonblocking(int descriptor, int on);
 int linux_close_range(unsigned int first, unsigned int last);
+int linux_close_range_on_exec(unsigned int first, unsigned int last);
 
 /* Sockets: close-on-exec, and non-blocking where asked. */
 int linux_socket(int family, int type, int nonblocking);
@@ -76,6 +77,8 @@ int linux_seccomp_respond(int listener, uint64_t identifier, int64_t value, int3
 int linux_seccomp_is_pending(int listener, uint64_t identifier);
 /* Wakes the answered thread on the answering CPU; kernels before 6.6 refuse with EINVAL. */
 int linux_seccomp_set_synchronous_wakeup(int listener);
+/* Puts a descriptor into the waiting process under a number of the caller's choice, replacing what is there. */
+int linux_seccomp_place_descriptor(int listener, uint64_t identifier, int descriptor, unsigned int number);
 
 /* 64-bit words in memory that another process sees. The address is 8-byte aligned. */
 static inline uint64_t linux_load_acquire(const void *address)

@@ -189,12 +189,14 @@ typedef void (*softgpu_kernel)(const void *arguments, const struct softgpu_group
 
 /* ---- Limits ---------------------------------------------------------------------------------------------------- */
 
-#define SOFTGPU_VA_START 0x100000000ull              /* 4 GiB */
-#define SOFTGPU_VA_END 0x7fffffff0000ull             /* just below 128 TiB */
-#define SOFTGPU_VA_HOST_START 0x3f0000000000ull      /* fences and other things of the host: never handed out */
+#define SOFTGPU_VA_START 0x100000000ull             /* 4 GiB */
+#define SOFTGPU_VA_END 0x7fffffff0000ull            /* just below 128 TiB */
+#define SOFTGPU_VA_HOST_START 0x3f0000000000ull     /* fences and other things of the host: never handed out */
 #define SOFTGPU_VA_HOST_END 0x400000000000ull
-#define SOFTGPU_MAXIMUM_GROUP_MEMORY (256u * 1024u)
-#define SOFTGPU_MAXIMUM_CODE_SIZE (16u * 1024u * 1024u)
+#define SOFTGPU_MAXIMUM_GROUP_MEMORY 0x40000u       /* 256 KiB */
+#define SOFTGPU_MAXIMUM_CODE_SIZE 0x1000000u        /* 16 MiB */
+#define SOFTGPU_MAXIMUM_LANES 128u                  /* softgpu_group.lane is always below */
+#define SOFTGPU_LANE_STACK 0x80000u                 /* at least so many bytes of stack for a kernel */
 #define SOFTGPU_TIMESTAMP_FREQUENCY 1000000000ull
 
 #ifdef __cplusplus
