@@ -1,3 +1,4 @@
+internal import Glibc
 public import Linux
 public import VMBus
 
@@ -91,4 +92,32 @@ public protocol GuestCarrierDelegate: AnyObject {
 
     /// The carrier ended: once for every carrier, admitted or not, as the last call.
     func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason)
+}
+
+/// For a delegate that only admits guests and then hands each carrier to another, and for that other, which hears of no
+/// HELLO.
+extension GuestCarrierDelegate {
+    public func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
+        .refuse(.protocolError, "the guest is admitted")
+    }
+
+    public func carrier(_ carrier: StreamCarrier, controlMessage: RawSpan) {}
+
+    public func carrier(_ carrier: StreamCarrier, packet: RawSpan, relid: UInt32) {}
+
+    public func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 { .max }
+
+    public func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {}
+
+    public func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {}
+
+    public func carrier(
+        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+    ) throws(SystemError) -> [UInt8] {
+        throw SystemError(code: EFAULT, operation: "reach the IO space")
+    }
+
+    public func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+        throw SystemError(code: EFAULT, operation: "reach the IO space")
+    }
 }

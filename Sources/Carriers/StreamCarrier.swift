@@ -15,7 +15,8 @@ public final class StreamCarrier {
     /// The guest's id, once it is admitted.
     public private(set) var guestID: GUID?
 
-    private weak var delegate: (any GuestCarrierDelegate)?
+    /// Who hears of the guest. It may change at any time, as when an admitted guest gets an owner of its own.
+    public weak var delegate: (any GuestCarrierDelegate)?
     private let loop: EventLoop
     private let limits: CarrierLimits
     private let events: StreamEvents
