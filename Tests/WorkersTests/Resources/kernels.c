@@ -69,8 +69,8 @@ void trap(const void *arguments, const struct softgpu_group *group) {
 
 void divide(const void *arguments, const struct softgpu_group *group) {
     (void)group;
-    volatile int zero = 0;
-    **(volatile int *const *)arguments = 1 / zero;
+    volatile int dividend = 17, zero = 0;
+    **(volatile int *const *)arguments = dividend / zero;
 }
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
