@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
-            resources: [.copy("Resources")],
+            exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
