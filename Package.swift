@@ -64,7 +64,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop",
+                "Host", "Guest", "Linux", "EventLoop", "VMBus", "SoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
-            resources: [.copy("Resources")],
+            exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],

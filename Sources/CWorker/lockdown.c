@@ -96,6 +96,8 @@ static int install_first(int channel, uint32_t process) {
         RETURN(SECCOMP_RET_USER_NOTIF),
         ALLOW_IF_FIRST(SYS_tgkill, process),
         ALLOW(SYS_restart_syscall),
+        /* The locks of the Swift runtime. */
+        ALLOW(SYS_gettid),
         ALLOW(SYS_exit_group),
         ALLOW_IF_FIRST(SYS_sendmsg, (uint32_t)channel),
         ALLOW(SYS_close),

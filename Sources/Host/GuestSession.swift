@@ -1,5 +1,7 @@
 import Carriers
 import DXGProtocol
+import EventLoop
+import Glibc
 import Linux
 import Logging
 import SoftGPU
@@ -29,7 +31,7 @@ final class GuestSession {
     private var channels: [UInt32: Channel] = [:]
 
     let modelOptions: GuestOptions
-    let welcome: Welcome
+    let admission: Admission
 
     init(id: GuestID, hello: Hello, carrier: StreamCarrier, server: Server) throws(SystemError) {
         self.id = id
@@ -75,9 +77,9 @@ final class GuestSession {
         modelOptions = GuestOptions(
             ioSpaceBytes: ioBytes, localBytes: defaults.limits.memory, asyncMessages: defaults.asyncMessages,
             limits: defaults.limits, adapters: adapters)
-        welcome = Welcome(
-            features: hello.features.intersection([.guestMemoryShared, .ioSpaceShared]), guestID: guestID,
-            ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count), ioSpace: ioSpace)
+        admission = Admission(
+            guestID: guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
+            features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.descriptor.rawValue)
     }
 
     /// An id for a guest that brought none.
@@ -202,43 +204,43 @@ extension GuestSession: GuestCarrierDelegate {
             server.model.receive(packet.payload, from: id, on: channel, transaction: transaction, at: server.now))
     }
 
-    func carrier(
-        _ carrier: StreamCarrier, readConfiguration function: UInt32, offset: UInt16, width: UInt16
-    ) -> UInt32 {
+    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
+        let function = Int(address.function)
         // A function that is not there answers with ones, as the bus does.
-        guard functions.indices.contains(Int(function)) else { return .max }
-        return functions[Int(function)].read(offset: Int(offset), width: Int(width))
+        guard functions.indices.contains(function) else { return .max >> (32 - 8 * UInt32(address.width)) }
+        return functions[function].read(offset: Int(address.offset), width: Int(address.width))
     }
 
-    func carrier(
-        _ carrier: StreamCarrier, writeConfiguration function: UInt32, offset: UInt16, width: UInt16, value: UInt32
-    ) {
-        guard functions.indices.contains(Int(function)) else { return }
-        functions[Int(function)].write(offset: Int(offset), width: Int(width), value: value)
+    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
+        let function = Int(address.function)
+        guard functions.indices.contains(function) else { return }
+        functions[function].write(offset: Int(address.offset), width: Int(address.width), value: value)
         let version = functions.map(\.negotiatedInterfaceVersion).max() ?? ConfigurationSpace.oldestInterfaceVersion
         server.model.negotiate(id, version: version >= 40 ? .v40 : .v27)
     }
 
     func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {
-        sharedRegions = regions
-        server.model.shareMemory(id, regions: regions.map { GuestMemoryRegion(base: $0.base, length: $0.length) })
+        sharedRegions += regions
+        server.model.shareMemory(
+            id, regions: sharedRegions.map { GuestMemoryRegion(base: $0.region.base, length: $0.region.bytes) })
     }
 
     func carrier(
         _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
-    ) -> Result<[UInt8], IOSpaceError> {
-        guard isInIOSpace(offset, length) else { return .failure(.outOfRange) }
-        return .success(ioMapping.read(at: Int(offset), count: Int(length)))
+    ) throws(SystemError) -> [UInt8] {
+        try requireIOSpace(offset, UInt64(length))
+        return ioMapping.read(at: Int(offset), count: Int(length))
     }
 
-    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) -> IOSpaceError? {
-        guard isInIOSpace(offset, UInt32(bytes.byteCount)) else { return .outOfRange }
+    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+        try requireIOSpace(offset, UInt64(bytes.byteCount))
         ioMapping.write(bytes, at: Int(offset))
-        return nil
     }
 
-    private func isInIOSpace(_ offset: UInt64, _ length: UInt32) -> Bool {
-        offset <= ioSpace.bytes && UInt64(length) <= ioSpace.bytes - offset
+    private func requireIOSpace(_ offset: UInt64, _ length: UInt64) throws(SystemError) {
+        guard offset <= ioSpace.bytes, length <= ioSpace.bytes - offset else {
+            throw SystemError(code: EFAULT, operation: "reach \(length) bytes of the IO space at \(offset)")
+        }
     }
 
     func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {

@@ -1,7 +1,7 @@
-import DXGProtocol
+import Carriers
+import EventLoop
 import Linux
 import SoftGPU
-import Workers
 
 /// The model's effects, carried out. An effect on a guest or an address space that is gone does nothing.
 extension Server {
@@ -21,7 +21,7 @@ extension Server {
         case .map(let id, let address, let span, let access):
             spaces[id]?.map(span, at: address, access)
         case .mapZero(let id, let address, let length):
-            spaces[id]?.mapZero(at: address, length: length)
+            spaces[id]?.unmap(address, length)
         case .unmap(let id, let address, let length):
             spaces[id]?.unmap(address, length)
         case .barrier(let barrier, let ids):
@@ -57,7 +57,7 @@ extension Server {
     }
 
     /// Reports the end of a job with what its fences hold now.
-    func jobEnded(_ job: Job, outcome: JobOutcome, startedAt: Instant, endedAt: Instant) {
+    func jobEnded(_ job: Job, outcome: ModelOutcome, startedAt: Instant, endedAt: Instant) {
         let fences = sessions[job.guest].map { session in
             job.fenceOffsets.map { session.ioMapping.loadUInt64(at: Int($0)) }
         }

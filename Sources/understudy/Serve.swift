@@ -36,8 +36,16 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var guest: GuestArguments
 
-    @Option(help: ArgumentHelp("Log lines from this level on: trace, debug, info, warning, error.", valueName: "level"))
+    @Option(help: ArgumentHelp("Log lines from this level on: trace, debug, info, warning, error.", valueName: "level"),
+        transform: Serve.level)
     var logLevel: Logger.Level = .info
+
+    @Sendable private static func level(_ text: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text) else {
+            throw ValidationError("one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return level
+    }
 
     func validate() throws {
         guard !endpoints.isEmpty else { throw ValidationError("--listen is needed at least once, such as unix:/tmp/gpu.sock") }
