@@ -142,8 +142,6 @@ public final class StreamCarrier {
 
     private static let gone = SystemError(code: ENOTCONN, operation: "reach guest memory")
 
-    // MARK: Sending
-
     private func send(_ header: FrameHeader, _ payload: [UInt8]) {
         guard session.state == .admitted else { return }
         let head = header.encoded
@@ -173,8 +171,6 @@ public final class StreamCarrier {
             send(frame)
         }
     }
-
-    // MARK: Receiving
 
     fileprivate func received(_ bytes: RawSpan, _ incoming: inout DescriptorQueue) {
         guard session.state != .closing else { return }
@@ -319,8 +315,6 @@ public final class StreamCarrier {
         onDecided = nil
         body?()
     }
-
-    // MARK: The end
 
     fileprivate func streamClosed(_ reason: StreamCloseReason) {
         farewell = nil
