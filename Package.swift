@@ -64,7 +64,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -76,15 +76,24 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop",
+                "Host", "Guest", "Linux", "EventLoop", "VMBus", "SoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
 
+        // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
+        .executableTarget(
+            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
-        .testTarget(name: "DXGProtocolTests", dependencies: ["DXGProtocol"], swiftSettings: swiftSettings),
+        .target(
+            name: "DXGProtocolAccess", dependencies: ["DXGProtocol"], path: "Tests/DXGProtocolAccess",
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "DXGProtocolTests", dependencies: ["DXGProtocol", "DXGProtocolAccess"], exclude: ["Resources"],
+            swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
@@ -105,3 +114,12 @@ let package = Package(
     ],
     cLanguageStandard: .gnu11
 )
+
+// Fuzzers are built only when asked for: FUZZ=1 swift build -c release --product FuzzMessages --sanitize fuzzer
+if Context.environment["FUZZ"] != nil {
+    package.targets += [
+        .executableTarget(
+            name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
+            swiftSettings: swiftSettings)
+    ]
+}

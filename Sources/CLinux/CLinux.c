@@ -17,6 +17,9 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
@@ -72,6 +75,11 @@ int linux_set_nonblocking(int descriptor, int on)
 int linux_close_range(unsigned int first, unsigned int last)
 {
     return (int)syscall(SYS_close_range, first, last, 0);
+}
+
+int linux_close_range_on_exec(unsigned int first, unsigned int last)
+{
+    return (int)syscall(SYS_close_range, first, last, CLOSE_RANGE_CLOEXEC);
 }
 
 int linux_socket(int family, int type, int nonblocking)

@@ -40,6 +40,7 @@ public final class ChildProcess {
             _ descriptors: [Int32], _ onExit: @escaping (ExitStatus) -> Void
         ) throws(SystemError) {
             self.onExit = onExit
+            try ProcessControl.closeDescriptorsOnExecution(from: 3)
             var result: Int32 = 0
             let containers = unsafe descriptors.map { number in
                 var container = unsafe uv_stdio_container_t()

@@ -113,8 +113,16 @@ public final class Stream {
 
     /// Runs `body` and sends what it sends with as few system calls as possible when it returns.
     public func coalescing(_ body: () -> Void) {
-        corks += 1
+        cork()
         body()
+        uncork()
+    }
+
+    /// Holds output back until the matching `uncork()`. Calls nest.
+    public func cork() { corks += 1 }
+
+    /// Sends what was held back since the matching `cork()`.
+    public func uncork() {
         corks -= 1
         if corks == 0 && !output.isEmpty && !isBlocked { flush() }
     }

@@ -77,7 +77,7 @@ import Testing
             let listener = try Seccomp.installWithListener([load, isParent, notify, allow])
             _ = listener.useSynchronousWakeup()
             let results = try SharedMemory(name: "results", bytes: 4096)
-            nonisolated(unsafe) let mapping = try results.map()
+            let mapping = try results.map()
             var thread = pthread_t()
             let box = unsafe Unmanaged.passRetained(mapping)
             // SAFETY: the thread takes the reference over; nothing else uses the mapping until it is joined.

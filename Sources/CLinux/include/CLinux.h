@@ -36,6 +36,7 @@ int linux_eventfd(unsigned int value, int semaphore);
 int linux_duplicate(int descriptor);
 int linux_set_nonblocking(int descriptor, int on);
 int linux_close_range(unsigned int first, unsigned int last);
+int linux_close_range_on_exec(unsigned int first, unsigned int last);
 
 /* Sockets: close-on-exec, and non-blocking where asked. */
 int linux_socket(int family, int type, int nonblocking);

@@ -1,0 +1,260 @@
+import Carriers
+import DXGProtocol
+import EventLoop
+import Glibc
+import Linux
+import Logging
+import SoftGPU
+import VMBus
+
+/// One connected guest on this side: its carrier, its VMBus, its configuration spaces and its memory files.
+final class GuestSession {
+    let id: GuestID
+    /// The id that the guest goes by, its own or one that the host gave it.
+    let guestID: GUID
+    let carrier: StreamCarrier
+    unowned let server: Server
+
+    /// What the guest's CPUs can map: fence pages and CPU-visible allocations.
+    let ioSpace: SharedMemory
+    let ioMapping: MemoryMapping
+    /// The rest of the guest's GPU memory.
+    let local: SharedMemory
+    private(set) var sharedRegions: [SharedRegion] = []
+    let coherence = CoherentPages()
+
+    private var vmbus: VMBusServer
+    private var functions: [ConfigurationSpace]
+    private let keys: [Channel: OfferKey]
+    /// Open channels both ways.
+    private var relids: [Channel: UInt32] = [:]
+    private var channels: [UInt32: Channel] = [:]
+
+    let modelOptions: GuestOptions
+    let admission: Admission
+
+    init(id: GuestID, hello: Hello, carrier: StreamCarrier, server: Server) throws(SystemError) {
+        self.id = id
+        self.carrier = carrier
+        self.server = server
+        let defaults = server.options.guests
+        guestID = hello.guestID == .zero ? Self.identity(for: id) : hello.guestID
+
+        let ioBytes = UInt64(defaults.ioSpaceMegabytes) << 20
+        ioSpace = try SharedMemory(name: "understudy-io-\(id.rawValue)", bytes: ioBytes)
+        ioMapping = try ioSpace.map()
+        local = try SharedMemory(name: "understudy-local-\(id.rawValue)", bytes: defaults.limits.memory)
+
+        var configuration = VMBusServer.Configuration()
+        configuration.maximumVersion = defaults.maximumVMBusVersion
+        vmbus = VMBusServer(configuration: configuration)
+        functions = []
+        var keys: [Channel: OfferKey] = [:]
+        var adapters: [VirtualAdapterOptions] = []
+        var offers = [ChannelOffer.dxgGlobal(instance: .dxgGlobalInstance, ioSpaceMegabytes: defaults.ioSpaceMegabytes)]
+        keys[.global] = offers[0].key
+        for (index, profile) in server.options.adapters.enumerated() {
+            let instance = GUID.vgpuInstance(guest: id, index: index)
+            let luid = LUID(low: UInt32(0x2_0000 + index), high: Int32(truncatingIfNeeded: id.rawValue))
+            offers.append(.dxgVGPU(instance: instance))
+            keys[.vgpu(index)] = offers[index + 1].key
+            functions.append(
+                ConfigurationSpace(
+                    function: profile.isComputeOnly ? .computeAccelerator : .render, channelInstance: instance,
+                    vgpuLUID: luid.wire, hostCapabilities: defaults.mapsGuestPages ? .mapGuestMemory : [],
+                    interfaceVersion: defaults.interfaceVersion))
+            adapters.append(VirtualAdapterOptions(physicalAdapter: index, vgpuLUID: luid))
+        }
+        self.keys = keys
+        var actions: [VMBusAction] = []
+        for offer in offers {
+            do throws(OfferError) {
+                try vmbus.offer(offer, into: &actions)
+            } catch {
+                preconditionFailure("the host's own offers clash: \(error)")
+            }
+        }
+        modelOptions = GuestOptions(
+            ioSpaceBytes: ioBytes, localBytes: defaults.limits.memory, asyncMessages: defaults.asyncMessages,
+            limits: defaults.limits, adapters: adapters)
+        admission = Admission(
+            guestID: guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
+            features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.descriptor.rawValue)
+    }
+
+    /// An id for a guest that brought none.
+    private static func identity(for id: GuestID) -> GUID {
+        GUID(id.rawValue, 0x5344, 0x4700, 0x8000_0000_0000_0000 | UInt64(id.rawValue))
+    }
+
+    // MARK: To the guest
+
+    /// Completes a request. A guest that has closed the channel meanwhile gets nothing.
+    func complete(_ channel: Channel, transaction: UInt64, _ bytes: [UInt8]) {
+        send(bytes, type: .completion, transaction: transaction, on: channel)
+    }
+
+    /// Sends a packet that asks for no completion on the global channel.
+    func notify(_ bytes: [UInt8]) { send(bytes, type: .inBandData, transaction: 0, on: .global) }
+
+    private func send(_ bytes: [UInt8], type: PacketType, transaction: UInt64, on channel: Channel) {
+        guard let relid = relids[channel] else { return }
+        var packet = [UInt8]()
+        packet.reserveCapacity(PacketHeader.size + bytes.count + 7)
+        packet.append(contentsOf: repeatElement(0, count: PacketHeader.size))
+        packet += bytes
+        do throws(PacketError) {
+            try Packet.seal(&packet, type: type, transactionID: transaction)
+        } catch {
+            preconditionFailure("the host made a packet that no guest can read: \(error)")
+        }
+        carrier.send(packet: packet, relid: relid)
+    }
+
+    /// Publishes a fence's value: in the page, and to a guest that watches it over the carrier.
+    func storeFence(_ value: UInt64, at offset: UInt64) {
+        ioMapping.storeUInt64(value, at: Int(offset))
+        carrier.ioChanged(offset: offset, bytes: (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) })
+    }
+
+    // MARK: VMBus
+
+    private func handle(_ actions: [VMBusAction]) {
+        for action in actions {
+            switch action {
+            case .send(let message):
+                carrier.send(controlMessage: message.encoded())
+            case .connected(let version):
+                server.log.server(.debug, "\(id): VMBus \(version)")
+            case .open(let opening):
+                open(opening)
+            case .close(let key, let relid):
+                if let channel = channel(of: key) { relids[channel] = nil }
+                channels[relid] = nil
+                var next: [VMBusAction] = []
+                vmbus.channelClosed(relid: relid, into: &next)
+                handle(next)
+            case .modify:
+                break
+            case .gpadlCreated(let id, _, let ranges):
+                server.model.gpadlCreated(self.id, id: id, ranges: ranges)
+            case .gpadlTornDown(let id):
+                server.model.gpadlTornDown(self.id, id: id)
+            case .reset:
+                for index in functions.indices { functions[index].reset() }
+                server.perform(server.model.reset(id, at: server.now))
+            case .protocolError(let error):
+                server.log.guest(id, .info, "VMBus: \(error)", at: server.loop.now)
+            }
+        }
+    }
+
+    private func open(_ opening: ChannelOpening) {
+        var next: [VMBusAction] = []
+        // Rings need shared guest memory with feature 2, which this host does not grant.
+        if let channel = channel(of: opening.key), opening.ring == nil {
+            relids[channel] = opening.relid
+            channels[opening.relid] = channel
+            vmbus.channelOpened(relid: opening.relid, success: true, into: &next)
+        } else {
+            server.log.guest(
+                id, .info, "channel \(opening.relid) asks for a ring, which was not granted", at: server.loop.now)
+            vmbus.channelOpened(relid: opening.relid, success: false, into: &next)
+        }
+        handle(next)
+    }
+
+    private func channel(of key: OfferKey) -> Channel? {
+        keys.first { $0.value == key }?.key
+    }
+
+    /// A channel whose packets make no sense is taken away (docs/protocol/vmbus.md 1.10).
+    private func breakChannel(_ channel: Channel, _ reason: String) {
+        server.log.guest(id, .warning, "the channel is broken: \(reason)", at: server.loop.now)
+        guard let key = keys[channel] else { return }
+        if let relid = relids.removeValue(forKey: channel) { channels[relid] = nil }
+        var actions: [VMBusAction] = []
+        vmbus.rescind(key, into: &actions)
+        handle(actions)
+    }
+}
+
+extension GuestSession: GuestCarrierDelegate {
+    func carrier(_ carrier: StreamCarrier, controlMessage message: RawSpan) {
+        var actions: [VMBusAction] = []
+        vmbus.receive(message, into: &actions)
+        handle(actions)
+    }
+
+    func carrier(_ carrier: StreamCarrier, packet bytes: RawSpan, relid: UInt32) {
+        guard let channel = channels[relid] else {
+            server.log.guest(id, .info, "a packet for channel \(relid), which is not open", at: server.loop.now)
+            return
+        }
+        let packet: Packet
+        do throws(PacketError) {
+            packet = try Packet(bytes)
+        } catch {
+            return breakChannel(channel, "\(error)")
+        }
+        // The host asks for no completions, so none can come.
+        guard packet.header.type == .inBandData else { return }
+        let transaction = packet.header.requestsCompletion ? packet.header.transactionID : nil
+        server.perform(
+            server.model.receive(packet.payload, from: id, on: channel, transaction: transaction, at: server.now))
+    }
+
+    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
+        let function = Int(address.function)
+        // A function that is not there answers with ones, as the bus does.
+        guard functions.indices.contains(function) else { return .max >> (32 - 8 * UInt32(address.width)) }
+        return functions[function].read(offset: Int(address.offset), width: Int(address.width))
+    }
+
+    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
+        let function = Int(address.function)
+        guard functions.indices.contains(function) else { return }
+        functions[function].write(offset: Int(address.offset), width: Int(address.width), value: value)
+        let version = functions.map(\.negotiatedInterfaceVersion).max() ?? ConfigurationSpace.oldestInterfaceVersion
+        server.model.negotiate(id, version: version >= 40 ? .v40 : .v27)
+    }
+
+    func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {
+        sharedRegions += regions
+        server.model.shareMemory(
+            id, regions: sharedRegions.map { GuestMemoryRegion(base: $0.region.base, length: $0.region.bytes) })
+    }
+
+    func carrier(
+        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+    ) throws(SystemError) -> [UInt8] {
+        try requireIOSpace(offset, UInt64(length))
+        return ioMapping.read(at: Int(offset), count: Int(length))
+    }
+
+    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+        try requireIOSpace(offset, UInt64(bytes.byteCount))
+        ioMapping.write(bytes, at: Int(offset))
+    }
+
+    private func requireIOSpace(_ offset: UInt64, _ length: UInt64) throws(SystemError) {
+        guard offset <= ioSpace.bytes, length <= ioSpace.bytes - offset else {
+            throw SystemError(code: EFAULT, operation: "reach \(length) bytes of the IO space at \(offset)")
+        }
+    }
+
+    func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
+        server.sessionClosed(self, reason: "\(reason)")
+    }
+}
+
+extension GUID {
+    /// The one instance of the dxg global channel.
+    static let dxgGlobalInstance = GUID(0x1c5f_33a0, 0x6a0d, 0x4f3b, 0x9e0d_5a1e_0c7b_44d1)
+
+    /// The channel of a guest's virtual GPU. Its first eight bytes are the adapter's LUID in the guest
+    /// (docs/protocol/semantics.md 1.1).
+    static func vgpuInstance(guest: GuestID, index: Int) -> GUID {
+        GUID(0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0, 0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
+    }
+}

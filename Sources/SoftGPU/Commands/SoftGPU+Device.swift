@@ -1,0 +1,90 @@
+import DXGProtocol
+
+/// Devices (docs/protocol/semantics.md 4 and 5).
+extension SoftGPU {
+    func createDevice(_ request: MessageView<CreateDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
+        let process = try call.requireProcess()
+        guard call.target.handle != nil else { throw .invalid("the adapter is not open") }
+        let device = Device(
+            process: process, adapter: call.target, disablesTimeout: request.flagsDisableGpuTimeout,
+            errorCookie: request.errorCode)
+        device.handle = try process.enter(.device(device))
+        var reply = MessageBuilder<CreateDevice.Reply>()
+        reply.device = device.handle
+        return reply.bytes
+    }
+
+    func destroyDevice(_ request: MessageView<DestroyDevice.Request>, _ call: Call) throws(Refusal) {
+        destroy(try call.device(request.device))
+    }
+
+    /// The cascade: the guest sends no message for contexts, queues and fences of a device that goes.
+    func destroy(_ device: Device) {
+        discardWork(of: device)
+        device.isDestroyed = true
+        for queue in device.pagingQueues.inOrder { destroy(queue) }
+        for context in device.contexts.inOrder {
+            for hwQueue in context.hwQueues.inOrder { forget(hwQueue) }
+            device.process.objects.remove(context.handle)
+        }
+        device.contexts.removeAll()
+        device.drainingQueues.removeAll()
+        for resource in device.resources.inOrder { forget(resource) }
+        for allocation in device.allocations.inOrder { destroy(allocation) }
+        for fence in device.fences.inOrder { close(fence) }
+        device.process.objects.remove(device.handle)
+    }
+
+    /// DEVICE_TERMINATE: after the reply no work of the device may touch memory that the guest is about to take back,
+    /// so the reply waits for running jobs to leave their worker, which an abort makes short.
+    func flushDevice(_ request: MessageView<FlushDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
+        let done = Self.plainStatus.reply(.success)
+        // The guest flushes device 0 for each of its failed creates (docs/protocol/findings.md D7).
+        guard request.device != .none else { return done }
+        let device = try call.device(request.device)
+        guard request.reason == FlushReason.deviceTerminate else { return done }
+        device.isTerminating = true
+        discardWork(of: device)
+        guard !device.runningJobs.isEmpty, let completion = call.completion else { return done }
+        let reply = DeferredReply(completion: completion, bytes: done)
+        for job in device.runningJobs.values {
+            reply.outstanding += 1
+            job.completions.append(reply)
+        }
+        return nil
+    }
+
+    private enum FlushReason {
+        static let deviceTerminate: UInt32 = 4
+    }
+
+    func getDeviceState(_ request: MessageView<GetDeviceState.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
+        let device = try call.device(request.device)
+        var reply = MessageBuilder<GetDeviceState.Reply>()
+        reply.device = request.device
+        reply.stateType = request.stateType
+        switch DeviceStateType(rawValue: request.stateType) {
+        case .execution:
+            reply.executionState = device.state.rawValue
+        case .pageFault:
+            let fault = device.pageFault
+            reply.pageFaultStateFaultedPrimitiveApiSequenceNumber = .max
+            reply.pageFaultStateFaultedBindTableEntry = .max
+            reply.pageFaultStateFaultedVirtualAddress = fault?.address ?? 0
+            if let fault { reply.pageFaultStatePageFaultFlags = fault.isWrite ? 1 : 0 }
+        case .present, .reset, .presentDwm, .presentQueue:
+            break
+        case nil:
+            throw .invalid("device state type \(request.stateType)")
+        }
+        return reply.bytes
+    }
+
+    func markDeviceAsError(_ request: MessageView<MarkDeviceAsError.Request>, _ call: Call) throws(Refusal) {
+        let device = try call.device(request.device)
+        guard request.reason == 0x8000_0000 || request.reason == 0x8000_0006 else {
+            throw .invalid("device error reason \(request.reason)")
+        }
+        lose(device, .reset)
+    }
+}

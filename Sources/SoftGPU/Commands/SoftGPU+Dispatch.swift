@@ -1,0 +1,107 @@
+import DXGProtocol
+
+/// From a packet to the handler of its command, and from the handler's answer to the completion.
+extension SoftGPU {
+    func dispatch(_ data: RawSpan, from machine: VirtualMachine, on channel: Channel, transaction: UInt64?) {
+        let completion = transaction.map { Completion(guest: machine.id, channel: channel, transaction: $0) }
+        let envelope: CommandEnvelope
+        do throws(DecodeError) {
+            envelope = try CommandEnvelope(packetData: data, interfaceVersion: machine.interfaceVersion)
+        } catch {
+            reportPacket(
+                machine, "", "a packet without a command under interface version \(machine.interfaceVersion): \(error)")
+            return complete(completion, [])
+        }
+        let header = envelope.header
+        let process = machine.processes[header.process]
+        switch (ChannelType(rawValue: UInt32(header.channelType)), channel) {
+        case (.vmToHost, .global):
+            let call = Call(
+                machine: machine, channel: channel, header: header, process: process, adapter: nil,
+                completion: completion)
+            answerGlobal(envelope.command, call)
+        case (.vgpuToHost, _):
+            guard let adapter = route(envelope.vgpuLUID, in: machine, on: channel) else {
+                reportPacket(machine, "", "a command for vGPU \(envelope.vgpuLUID), which this guest does not have")
+                return complete(completion, [])
+            }
+            let call = Call(
+                machine: machine, channel: channel, header: header, process: process, adapter: adapter,
+                completion: completion)
+            answerVGPU(envelope.command, call)
+        default:
+            reportPacket(machine, "", "a command of channel type \(header.channelType) on the wrong channel")
+            complete(completion, [])
+        }
+    }
+
+    /// The adapter that a vGPU command is for: the channel's, or on the global channel, where commands travel with
+    /// asynchronous messages on, the one that the extended header names (docs/protocol/semantics.md 1.6).
+    private func route(_ luid: LUID, in machine: VirtualMachine, on channel: Channel) -> VirtualAdapter? {
+        switch channel {
+        case .vgpu(let index): machine.adapters.indices.contains(index) ? machine.adapters[index] : nil
+        case .global: machine.adapters.first { $0.vgpuLUID == luid }
+        }
+    }
+
+    func complete(_ completion: Completion?, _ bytes: [UInt8]) {
+        guard let completion else { return }
+        effects.append(
+            .complete(completion.guest, completion.channel, transaction: completion.transaction, bytes))
+    }
+
+    /// Decodes a command, runs its handler, and completes it. A handler that gives no bytes answers later itself.
+    func answer<Layout: RequestLayout>(
+        _ layout: Layout.Type, _ bytes: RawSpan, _ call: Call, failing form: FailureForm,
+        _ handler: (MessageView<Layout>, Call) throws(Refusal) -> [UInt8]?
+    ) {
+        do throws(Refusal) {
+            let request: MessageView<Layout>
+            do throws(DecodeError) {
+                request = try MessageView<Layout>(bytes)
+            } catch {
+                throw .invalid("\(error)")
+            }
+            if let reply = try handler(request, call) { complete(call.completion, reply) }
+        } catch {
+            reportRefusal(Layout.name, error, call)
+            complete(call.completion, form.reply(error.status))
+            if call.completion == nil, case .device(let device)? = call.process?.objects[error.device] {
+                lose(device, error.status == .noMemory ? .errorOutOfMemory : .errorDmaFault)
+            }
+        }
+    }
+
+    /// The same for a command whose reply is a status alone.
+    func answerStatus<Layout: RequestLayout>(
+        _ layout: Layout.Type, _ bytes: RawSpan, _ call: Call,
+        _ handler: (MessageView<Layout>, Call) throws(Refusal) -> Void
+    ) {
+        let form = FailureForm.status(size: 4, offset: 0)
+        answer(layout, bytes, call, failing: form) { (request, call) throws(Refusal) in
+            try handler(request, call)
+            return form.reply(.success)
+        }
+    }
+
+    /// Answers a command that this host does not know or provide (docs/protocol/semantics.md 1.8 and 3).
+    func refuse(_ command: String, _ call: Call, _ reason: String) {
+        reportRefusal(command, .notSupported(reason), call)
+        complete(call.completion, FailureForm.status(size: 8, offset: 0).reply(.notSupported))
+    }
+
+    private func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {
+        effects.append(
+            .report(
+                Diagnostic(
+                    severity: .info, guest: call.machine.id, process: call.process.map { ($0.handle, $0.pid) },
+                    command: command, status: refusal.status, reason: refusal.reason)))
+    }
+
+    private func reportPacket(_ machine: VirtualMachine, _ command: String, _ reason: String) {
+        effects.append(
+            .report(
+                Diagnostic(
+                    severity: .info, guest: machine.id, process: nil, command: command, status: nil, reason: reason)))
+    }
+}

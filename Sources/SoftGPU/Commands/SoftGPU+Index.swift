@@ -1,0 +1,134 @@
+import DXGProtocol
+
+/// The index of every command: which handler answers it, and how it tells a failure
+/// (docs/protocol/semantics.md 22). Start here to find what a command does.
+extension SoftGPU {
+    func answerGlobal(_ bytes: RawSpan, _ call: Call) {
+        guard let command = GlobalCommand(rawValue: call.header.commandType) else {
+            return refuse("global command \(call.header.commandType)", call, "no such command")
+        }
+        switch command {
+        case .createProcess:
+            answer(CreateProcess.Request.self, bytes, call, failing: .zeroReply(size: 4), createProcess)
+        case .destroyProcess: answerStatus(DestroyProcess.Request.self, bytes, call, destroyProcess)
+        case .openSyncObject:
+            answer(
+                OpenSyncObject.Request.self, bytes, call, failing: .status(size: 24, offset: 4), openSyncObject)
+        case .destroySyncObject: answerStatus(DestroySyncObject.Request.self, bytes, call, destroySyncObject)
+        case .createNtSharedObject:
+            answer(CreateNtSharedObject.Request.self, bytes, call, failing: .zeroReply(size: 4), createNtSharedObject)
+        case .destroyNtSharedObject:
+            answerStatus(DestroyNtSharedObject.Request.self, bytes, call, destroyNtSharedObject)
+        case .setIoSpaceRegion: answerStatus(SetIoSpaceRegion.Request.self, bytes, call, setIoSpaceRegion)
+        case .shareObjectWithHost:
+            answer(
+                ShareObjectWithHost.Request.self, bytes, call, failing: .status(size: 16, offset: 0)
+            ) { (_, _) throws(Refusal) in throw .notSupported("objects are not shared with host processes") }
+        default:
+            refuse("\(command)", call, "not provided")
+        }
+    }
+
+    func answerVGPU(_ bytes: RawSpan, _ call: Call) {
+        guard let command = VGPUCommand(rawValue: call.header.commandType) else {
+            return refuse("vGPU command \(call.header.commandType)", call, "no such command")
+        }
+        switch command {
+        // Adapter
+        case .openAdapter:
+            answer(OpenAdapter.Request.self, bytes, call, failing: .status(size: 16, offset: 4), openAdapter)
+        case .closeAdapter: answer(CloseAdapter.Request.self, bytes, call, failing: .silent, closeAdapter)
+        case .getInternalAdapterInfo:
+            answer(GetInternalAdapterInfo.Request.self, bytes, call, failing: .short, getInternalAdapterInfo)
+        case .queryAdapterInfo: answerQueryAdapterInfo(bytes, call)
+        case .flushHeapTransitions:
+            answerStatus(FlushHeapTransitions.Request.self, bytes, call) { (_, _) throws(Refusal) in }
+
+        // Device
+        case .createDevice:
+            answer(CreateDevice.Request.self, bytes, call, failing: .zeroReply(size: 4), createDevice)
+        case .destroyDevice: answerStatus(DestroyDevice.Request.self, bytes, call, destroyDevice)
+        case .flushDevice: answer(FlushDevice.Request.self, bytes, call, failing: Self.plainStatus, flushDevice)
+        case .getDeviceState:
+            answer(GetDeviceState.Request.self, bytes, call, failing: .status(size: 64, offset: 56), getDeviceState)
+        case .markDeviceAsError: answerStatus(MarkDeviceAsError.Request.self, bytes, call, markDeviceAsError)
+
+        // Allocation
+        case .createAllocation:
+            answer(CreateAllocation.Request.self, bytes, call, failing: .short, createAllocation)
+        case .destroyAllocation:
+            answer(DestroyAllocation.Request.self, bytes, call, failing: Self.plainStatus, destroyAllocation)
+        case .ddiGetStandardAllocationDriverData:
+            answer(
+                DdiGetStandardAllocationDriverData.Request.self, bytes, call, failing: .status(size: 40, offset: 0),
+                getStandardAllocationDriverData)
+        case .setExistingSysMemStore:
+            answerStatus(SetExistingSysMemStore.Request.self, bytes, call, setExistingSysMemStore)
+        case .setExistingSysMemPages:
+            answerStatus(SetExistingSysMemPages.Request.self, bytes, call, setExistingSysMemPages)
+        case .lock2: answer(Lock2.Request.self, bytes, call, failing: .status(size: 16, offset: 0), lock2)
+        case .unlock2: answerStatus(Unlock2.Request.self, bytes, call, unlock2)
+        case .openResource:
+            answer(OpenResource.Request.self, bytes, call, failing: .status(size: 8, offset: 4), openResource)
+        case .invalidateCache: answerStatus(InvalidateCache.Request.self, bytes, call, invalidateCache)
+
+        // Residency
+        case .createPagingQueue:
+            answer(CreatePagingQueue.Request.self, bytes, call, failing: .short, createPagingQueue)
+        case .destroyPagingQueue:
+            answer(DestroyPagingQueue.Request.self, bytes, call, failing: .silent, destroyPagingQueue)
+        case .makeResident:
+            answer(MakeResident.Request.self, bytes, call, failing: .status(size: 24, offset: 16), makeResident)
+        case .evict: answer(Evict.Request.self, bytes, call, failing: .short, evict)
+        case .queryVideoMemoryInfo:
+            answer(QueryVideoMemoryInfo.Request.self, bytes, call, failing: .short, queryVideoMemoryInfo)
+
+        // GPU virtual addresses
+        case .reserveGpuVirtualAddress:
+            answer(ReserveGpuVirtualAddress.Request.self, bytes, call, failing: .short, reserveGpuVirtualAddress)
+        case .mapGpuVirtualAddress:
+            answer(
+                MapGpuVirtualAddress.Request.self, bytes, call, failing: .status(size: 24, offset: 16),
+                mapGpuVirtualAddress)
+        case .freeGpuVirtualAddress:
+            answerStatus(FreeGpuVirtualAddress.Request.self, bytes, call, freeGpuVirtualAddress)
+        case .updateGpuVirtualAddress:
+            answerStatus(UpdateGpuVirtualAddress.Request.self, bytes, call, updateGpuVirtualAddress)
+
+        // Contexts and queues
+        case .createContextVirtual:
+            answer(
+                CreateContextVirtual.Request.self, bytes, call, failing: .zeroReply(size: bytes.byteCount),
+                createContextVirtual)
+        case .destroyContext: answerStatus(DestroyContext.Request.self, bytes, call, destroyContext)
+        case .createHwQueue:
+            answer(
+                CreateHwQueue.Request.self, bytes, call,
+                failing: .status(size: max(bytes.byteCount, 72), offset: 24), createHwQueue)
+        case .destroyHwQueue: answerStatus(DestroyHwQueue.Request.self, bytes, call, destroyHwQueue)
+        case .submitCommand: answerStatus(SubmitCommand.Request.self, bytes, call, submitCommand)
+        case .submitCommandToHwQueue:
+            answerStatus(SubmitCommandToHwQueue.Request.self, bytes, call, submitCommandToHwQueue)
+
+        // Synchronization
+        case .createSyncObject:
+            answer(CreateSyncObject.Request.self, bytes, call, failing: .short, createSyncObject)
+        case .waitForSyncObjectFromCpu:
+            answer(
+                WaitForSyncObjectFromCpu.Request.self, bytes, call, failing: Self.plainStatus, waitForSyncObjectFromCpu)
+        case .waitForSyncObjectFromGpu:
+            answerStatus(WaitForSyncObjectFromGpu.Request.self, bytes, call, waitForSyncObjectFromGpu)
+        case .signalSyncObject: answerStatus(SignalSyncObject.Request.self, bytes, call, signalSyncObject)
+
+        default:
+            answerNotProvided(command, bytes, call)
+        }
+    }
+
+    static let plainStatus = FailureForm.status(size: 4, offset: 0)
+
+    /// A command of the protocol that this adapter does not provide yet: NOT_SUPPORTED in its own failure form.
+    private func answerNotProvided(_ command: VGPUCommand, _ bytes: RawSpan, _ call: Call) {
+        refuse("\(command)", call, "not provided by this adapter")
+    }
+}

@@ -1,0 +1,135 @@
+public import DXGProtocol
+
+/// What one physical adapter of this host is: the same for every guest that it is offered to.
+public struct AdapterProfile: Sendable {
+    public var name: String
+    /// PCI function type 1414:008a (compute accelerator) instead of 1414:008e (docs/protocol/vmbus.md 1.11).
+    public var isComputeOnly: Bool
+    /// Bytes of segment 1, memory segment group LOCAL.
+    public var localMemory: UInt64
+    /// Bytes of segment 2, memory segment group NON_LOCAL.
+    public var nonLocalMemory: UInt64
+    public var nodes: [NodeProfile]
+    /// QUERYADAPTERINFO DRIVERVERSION, such as 2900 for WDDM 2.9.
+    public var wddmVersion: UInt32
+    /// Whether hardware queues work (docs/protocol/semantics.md 17, WDDM_2_7_CAPS).
+    public var hardwareScheduling: Bool
+    public var hostLUID: LUID
+    /// ADAPTERGUID: 16 bytes in wire order.
+    public var guid: [UInt8]
+
+    public init(
+        name: String = "Understudy Software GPU", isComputeOnly: Bool = false, localMemory: UInt64 = 4 << 30,
+        nonLocalMemory: UInt64 = 4 << 30, nodes: [NodeProfile] = [.compute, .copy], wddmVersion: UInt32 = 3000,
+        hardwareScheduling: Bool = true, hostLUID: LUID, guid: [UInt8]
+    ) {
+        self.name = name
+        self.isComputeOnly = isComputeOnly
+        self.localMemory = localMemory
+        self.nonLocalMemory = nonLocalMemory
+        self.nodes = nodes
+        self.wddmVersion = wddmVersion
+        self.hardwareScheduling = hardwareScheduling
+        self.hostLUID = hostLUID
+        self.guid = guid
+    }
+}
+
+/// One node (engine) of an adapter.
+public struct NodeProfile: Sendable {
+    public var name: String
+    /// DXGK_ENGINE_TYPE (docs/protocol/semantics.md 17, NODEMETADATA).
+    public var engineType: UInt32
+
+    public init(name: String, engineType: UInt32) {
+        self.name = name
+        self.engineType = engineType
+    }
+
+    public static let compute = NodeProfile(name: "3D", engineType: 1)
+    public static let copy = NodeProfile(name: "Copy", engineType: 6)
+}
+
+/// How long work may run before the device is in error (docs/protocol/semantics.md 5.1, TDR).
+public struct TimeoutPolicy: Sendable {
+    /// Nanoseconds that one packet may run: TdrDelay. Windows has 2 s; a software GPU is slow, so ten times that.
+    public var packetNanoseconds: UInt64 = 20_000_000_000
+
+    public init() {}
+}
+
+/// What one guest may take up. Every limit has a defined answer when it is reached.
+public struct Limits: Sendable {
+    /// Processes with an open `/dev/dxg` at a time; CREATEPROCESS fails beyond.
+    public var processes = 1024
+    /// Handles of one process; the create command fails beyond.
+    public var objectsPerProcess = 1 << 20
+    /// Shared names (global sync objects and NT handles) of the guest.
+    public var sharedObjects = 1 << 16
+    /// CPU waits of one process that have not fired; NO_MEMORY beyond (docs/protocol/semantics.md 8.5).
+    public var waitersPerProcess = 1 << 16
+    /// Packets in all queues of one process; NO_MEMORY beyond, or a lost device where the command has no reply.
+    public var queuedPacketsPerProcess = 1 << 17
+    /// Mappings of one GPU address space: each is one or more of the kernel's, of which a process has 65 530.
+    public var mappingsPerAddressSpace = 28_000
+    /// Bytes of all allocations of the guest, backed or not; creation fails beyond.
+    public var memory: UInt64 = 16 << 30
+
+    public init() {}
+}
+
+/// What the model must know of a guest when it connects.
+public struct GuestOptions: Sendable {
+    /// Bytes of the guest's IO space file.
+    public var ioSpaceBytes: UInt64
+    /// Bytes of the guest's local memory file.
+    public var localBytes: UInt64
+    /// GETINTERNALADAPTERINFO's async_msg_enabled; only under interface version 40 (docs/protocol/semantics.md 1.6).
+    public var asyncMessages: Bool
+    public var limits: Limits
+    /// Its virtual GPUs, in the order of their channels and PCI functions.
+    public var adapters: [VirtualAdapterOptions]
+
+    public init(
+        ioSpaceBytes: UInt64, localBytes: UInt64, asyncMessages: Bool = false, limits: Limits = Limits(),
+        adapters: [VirtualAdapterOptions]
+    ) {
+        self.ioSpaceBytes = ioSpaceBytes
+        self.localBytes = localBytes
+        self.asyncMessages = asyncMessages
+        self.limits = limits
+        self.adapters = adapters
+    }
+}
+
+/// One virtual GPU of a guest.
+public struct VirtualAdapterOptions: Sendable {
+    /// Index into ``SoftGPUOptions/adapters``.
+    public var physicalAdapter: Int
+    /// Configuration space 0xD4 and the extended header: routes messages (docs/protocol/semantics.md 1.1).
+    public var vgpuLUID: LUID
+
+    public init(physicalAdapter: Int, vgpuLUID: LUID) {
+        self.physicalAdapter = physicalAdapter
+        self.vgpuLUID = vgpuLUID
+    }
+}
+
+/// What the model is made of.
+public struct SoftGPUOptions: Sendable {
+    public var adapters: [AdapterProfile]
+    public var timeouts = TimeoutPolicy()
+
+    public init(adapters: [AdapterProfile]) { self.adapters = adapters }
+}
+
+/// A region of guest memory that the guest shared by descriptor (docs/protocol/carrier.md, SHARE_MEMORY).
+public struct GuestMemoryRegion: Sendable {
+    public let base: UInt64
+    public let length: UInt64
+
+    public init(base: UInt64, length: UInt64) {
+        self.base = base
+        self.length = length
+    }
+}

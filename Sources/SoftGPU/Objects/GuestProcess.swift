@@ -1,0 +1,87 @@
+import DXGProtocol
+
+/// A process of a guest that has `/dev/dxg` open (docs/protocol/semantics.md 2).
+final class GuestProcess {
+    unowned let machine: VirtualMachine
+    let handle: D3DKMTHandle
+    let pid: UInt64
+    let name: String
+
+    var objects: HandleTable<ProcessObject>
+    /// Its GPU address space on each of the guest's adapters, made at the first use.
+    var spaces: [AddressSpace?]
+    /// Bytes resident per adapter and memory segment group.
+    var residentBytes: [[UInt64]]
+    /// Bytes reserved per adapter and memory segment group (CHANGEVIDEOMEMORYRESERVATION).
+    var reservedBytes: [[UInt64]]
+    /// Monitored fences that GPU code can write, per adapter: mapped for it, and with the right to signal.
+    var gpuFences: [[D3DKMTHandle: SyncObjectOpen]]
+    /// Existing system memory that reaches the GPU through a shadow.
+    var shadowed: [D3DKMTHandle: Allocation] = [:]
+    var cpuWaiters = 0
+    var queuedPackets = 0
+
+    init(machine: VirtualMachine, handle: D3DKMTHandle, pid: UInt64, name: String) {
+        self.machine = machine
+        self.handle = handle
+        self.pid = pid
+        self.name = name
+        objects = HandleTable(uniques: [1, 3], limit: machine.options.limits.objectsPerProcess)
+        spaces = Array(repeating: nil, count: machine.adapters.count)
+        residentBytes = Array(repeating: [0, 0], count: machine.adapters.count)
+        reservedBytes = residentBytes
+        gpuFences = Array(repeating: [:], count: machine.adapters.count)
+    }
+
+    var devices: [Device] {
+        objects.objects.compactMap { if case .device(let device) = $0 { device } else { nil } }
+    }
+}
+
+/// A device: the isolation and error domain of one process on one adapter (docs/protocol/semantics.md 4).
+final class Device {
+    let process: GuestProcess
+    let adapter: VirtualAdapter
+    var handle = D3DKMTHandle.none
+    let disablesTimeout: Bool
+    /// The guest's opaque counter address, given back in SETGUESTDATA.
+    let errorCookie: UInt64
+
+    var state = DeviceExecutionState.active
+    var pageFault: PageFaultRecord?
+    /// FLUSHDEVICE said that the device is going away: no new work.
+    var isTerminating = false
+    var isDestroyed = false
+
+    var contexts: [D3DKMTHandle: Context] = [:]
+    var pagingQueues: [D3DKMTHandle: PagingQueue] = [:]
+    var allocations: [D3DKMTHandle: Allocation] = [:]
+    var resources: [D3DKMTHandle: Resource] = [:]
+    /// Opens of monitored fences, which die with the device; other types stay (docs/protocol/semantics.md 8.1).
+    var fences: [D3DKMTHandle: SyncObjectOpen] = [:]
+    /// Queues of destroyed contexts and hardware queues that still have packets.
+    var drainingQueues: [Queue] = []
+    /// Jobs that are on a worker.
+    var runningJobs: [JobID: RunningJob] = [:]
+
+    init(process: GuestProcess, adapter: VirtualAdapter, disablesTimeout: Bool, errorCookie: UInt64) {
+        self.process = process
+        self.adapter = adapter
+        self.disablesTimeout = disablesTimeout
+        self.errorCookie = errorCookie
+    }
+
+    var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
+}
+
+/// What GETDEVICESTATE(PAGE_FAULT) tells of the fault that ended a device.
+struct PageFaultRecord {
+    /// 0 where the processor gave no address.
+    let address: UInt64
+    let isWrite: Bool
+}
+
+extension Dictionary where Key == D3DKMTHandle {
+    /// The values in the order of their handles, so that nothing depends on hashing.
+    var inOrder: [Value] { sorted { $0.key < $1.key }.map(\.value) }
+}

@@ -1,0 +1,110 @@
+import DXGProtocol
+import VMBus
+
+/// One connected guest: its virtual GPUs, its processes, the memory it was lent, and the names that its processes
+/// share. Nothing in here can be reached from another guest.
+final class VirtualMachine {
+    let id: GuestID
+    let options: GuestOptions
+    var interfaceVersion = InterfaceVersion.v27
+    let adapters: [VirtualAdapter]
+
+    /// The window of guest physical addresses that the guest announced, once it did.
+    var ioWindow: IOWindow?
+    /// The IO space file, from its start to the end of the window.
+    var ioPages: PageAllocator
+    var localPages: PageAllocator
+    /// Bytes of all allocations.
+    var committedBytes: UInt64 = 0
+
+    var processes: HandleTable<GuestProcess>
+    /// VM-wide names: global sync object handles and NT-shared handles (docs/protocol/semantics.md 1.9, 15.1).
+    var names: HandleTable<SharedName>
+
+    var gpadls: [UInt32: [GuestPhysicalRange]] = [:]
+    /// Regions of guest memory that the guest shared by descriptor, in its order; empty where it shared none.
+    var sharedRegions: [GuestMemoryRegion] = []
+
+    init(id: GuestID, options: GuestOptions, adapters: [VirtualAdapter]) {
+        self.id = id
+        self.options = options
+        self.adapters = adapters
+        ioPages = PageAllocator(capacity: options.ioSpaceBytes & ~(pageSize - 1), lateness: 256)
+        localPages = PageAllocator(capacity: options.localBytes & ~(pageSize - 1), lateness: 16)
+        processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
+        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+    }
+
+    /// Space of `length` bytes that the guest can map, or nil.
+    ///
+    /// The last page of the window stays empty: the guest's check of an address against the window is strict
+    /// (docs/protocol/semantics.md 1.10).
+    func allocateIOSpace(_ length: UInt64, alignment: UInt64 = pageSize) -> UInt64? {
+        guard let ioWindow, ioWindow.length > pageSize else { return nil }
+        return ioPages.allocate(length, alignment: alignment, below: ioWindow.length - pageSize)
+    }
+
+    /// Forgets a connection whose objects are gone. What workers still hold of its memory comes back later.
+    func reset() {
+        interfaceVersion = .v27
+        ioWindow = nil
+        gpadls.removeAll()
+        for adapter in adapters { adapter.handle = nil }
+        processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
+        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+    }
+}
+
+/// The part of guest physical address space that shows the guest's IO space.
+struct IOWindow {
+    let base: UInt64
+    let length: UInt64
+}
+
+/// What a VM-wide name stands for.
+enum SharedName {
+    /// The `global_sync_object` of a shared fence: what OPENSYNCOBJECT presents.
+    case globalSyncObject(SyncObject)
+    /// The NT handle of a shared fence: only keeps it alive.
+    case ntSyncObject(SyncObject)
+    /// The NT handle of a resource: what OPENRESOURCE presents.
+    case ntResource(ResourceContent)
+}
+
+/// One virtual GPU of a guest: a physical adapter as this guest sees it.
+final class VirtualAdapter {
+    let index: Int
+    let vgpuLUID: LUID
+    let physical: PhysicalAdapter
+    /// What OPENADAPTER gave, while the adapter is open.
+    var handle: D3DKMTHandle?
+
+    init(index: Int, vgpuLUID: LUID, physical: PhysicalAdapter) {
+        self.index = index
+        self.vgpuLUID = vgpuLUID
+        self.physical = physical
+    }
+}
+
+/// One adapter of this host, shared by all guests that it is offered to.
+final class PhysicalAdapter {
+    let profile: AdapterProfile
+    let nodes: [Node]
+    /// Bytes resident per memory segment group.
+    var residentBytes: [UInt64] = [0, 0]
+
+    init(profile: AdapterProfile) {
+        self.profile = profile
+        nodes = profile.nodes.indices.map { Node(ordinal: $0) }
+    }
+
+    func size(of group: SegmentGroup) -> UInt64 {
+        group == .local ? profile.localMemory : profile.nonLocalMemory
+    }
+}
+
+/// D3DKMT_MEMORY_SEGMENT_GROUP (docs/protocol/semantics.md 12.1).
+enum SegmentGroup: Int {
+    case local = 0
+    case nonLocal = 1
+}

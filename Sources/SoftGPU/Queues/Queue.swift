@@ -1,0 +1,229 @@
+import DXGProtocol
+import DequeModule
+
+/// A FIFO of packets that executes strictly in order: a context's, a hardware queue's, or the one of a context's
+/// GPU virtual address updates (docs/protocol/semantics.md 6.1).
+final class Queue {
+    let device: Device
+    let node: Node
+    /// Its position among all queues ever made, for a stable order.
+    let sequence: UInt64
+    var disablesTimeout: Bool
+    /// Scheduling priority, -7 to 7, and the one among the process's own (docs/protocol/semantics.md 7).
+    var priority: Int32 = 0
+    var inProcessPriority: Int32 = 0
+    /// Its context or hardware queue is gone; what is queued runs to its end and nothing is added.
+    var isClosed = false
+
+    var packets: Deque<Packet> = []
+    var state = State.idle
+    /// Whether the model has it on its list of queues to look at.
+    var isPending = false
+    /// When it last became ready, in the order of all queues.
+    var readySince: UInt64 = 0
+
+    enum State {
+        /// Nothing at the head that has been looked at.
+        case idle
+        /// A Wait packet at the head is not satisfied.
+        case waiting(QueueWait)
+        /// A Submit packet at the head wants its node.
+        case ready
+        /// Its Submit packet is on a worker.
+        case running(RunningJob)
+    }
+
+    init(device: Device, node: Node, sequence: UInt64, disablesTimeout: Bool) {
+        self.device = device
+        self.node = node
+        self.sequence = sequence
+        self.disablesTimeout = disablesTimeout
+    }
+}
+
+enum Packet {
+    case submit(Submission)
+    case signal(SignalPacket)
+    case wait(WaitPacket)
+    case updateAddresses(AddressUpdate)
+}
+
+/// A command buffer to run.
+struct Submission {
+    let commandBuffer: UInt64
+    /// Bytes.
+    let length: UInt64
+    /// Complete in order without executing.
+    let isNull: Bool
+    /// The value that the hardware queue's progress fence gets afterwards.
+    let progress: (fence: SyncObject, value: UInt64)?
+}
+
+/// A signal, queued on one or more queues; it takes effect when the last of them has come to it.
+final class SignalPacket {
+    let objects: [(object: SyncObject, value: UInt64)]
+    /// Guest event to signal instead of objects (EnqueueCpuEvent), or 0.
+    let event: UInt64
+    let process: GuestProcess
+    let allowsRewind: Bool
+    /// Does not wait for the end of the command buffer before it, only for its start.
+    let isAtSubmission: Bool
+    var queuesLeft: Int
+
+    init(
+        objects: [(object: SyncObject, value: UInt64)], event: UInt64, process: GuestProcess, allowsRewind: Bool,
+        isAtSubmission: Bool, queues: Int
+    ) {
+        self.objects = objects
+        self.event = event
+        self.process = process
+        self.allowsRewind = allowsRewind
+        self.isAtSubmission = isAtSubmission
+        queuesLeft = queues
+    }
+}
+
+/// All objects must reach their targets. The objects are held here: closing a handle does not cancel the wait.
+struct WaitPacket {
+    let objects: [SyncObject]
+    let targets: [UInt64]
+}
+
+/// One UPDATEGPUVIRTUALADDRESS, checked when it was queued and applied in its turn.
+struct AddressUpdate {
+    let space: AddressSpace
+    let operations: [AddressOperation]
+}
+
+/// A command buffer that is on a worker.
+final class RunningJob {
+    let id: JobID
+    let space: AddressSpace
+    let device: Device
+    let queue: Queue
+    let submission: Submission
+    let startedAt: Instant
+    /// When the model gives up on it, if ever.
+    let deadline: Instant?
+    /// Fences that it could write, in the order of the job's `fenceOffsets`.
+    let fences: [SyncObjectOpen]
+    var ending = Ending.own
+    /// Replies that wait for its end.
+    var completions: [DeferredReply] = []
+
+    enum Ending {
+        case own
+        /// Stopped because it ran longer than the packet timeout.
+        case timedOut
+        /// Stopped because its device is lost, flushed or gone: its end has no effect on queues.
+        case discarded
+    }
+
+    init(
+        id: JobID, space: AddressSpace, device: Device, queue: Queue, submission: Submission, startedAt: Instant,
+        deadline: Instant?, fences: [SyncObjectOpen]
+    ) {
+        self.id = id
+        self.space = space
+        self.device = device
+        self.queue = queue
+        self.submission = submission
+        self.startedAt = startedAt
+        self.deadline = deadline
+        self.fences = fences
+    }
+}
+
+/// A reply that a few things have to happen before.
+final class DeferredReply {
+    let completion: Completion
+    let bytes: [UInt8]
+    var outstanding = 0
+
+    init(completion: Completion, bytes: [UInt8]) {
+        self.completion = completion
+        self.bytes = bytes
+    }
+}
+
+/// Where the answer to a request goes.
+struct Completion {
+    let guest: GuestID
+    let channel: Channel
+    let transaction: UInt64
+}
+
+/// A context (docs/protocol/semantics.md 6).
+final class Context {
+    unowned let device: Device
+    var handle = D3DKMTHandle.none
+    let nodeOrdinal: Int
+    /// Parent of hardware queues: takes no packets itself.
+    let hasHwQueues: Bool
+    /// Only Wait and Signal packets.
+    let isSynchronizationOnly: Bool
+    let isNullRendering: Bool
+    let disablesTimeout: Bool
+    let queue: Queue
+    /// GPU virtual address updates of this context.
+    let updates: Queue
+    var hwQueues: [D3DKMTHandle: HwQueue] = [:]
+    var priority: Int32 = 0
+    var inProcessPriority: Int32 = 0
+
+    init(
+        device: Device, nodeOrdinal: Int, flags: ContextFlags, queue: Queue, updates: Queue
+    ) {
+        self.device = device
+        self.nodeOrdinal = nodeOrdinal
+        hasHwQueues = flags.contains(.hwQueueSupported)
+        isSynchronizationOnly = flags.contains(.synchronizationOnly)
+        isNullRendering = flags.contains(.nullRendering)
+        disablesTimeout = flags.contains(.disableGpuTimeout)
+        self.queue = queue
+        self.updates = updates
+    }
+}
+
+/// D3DDDI_CREATECONTEXTFLAGS; unknown bits are ignored (docs/protocol/semantics.md 6, CREATECONTEXTVIRTUAL).
+struct ContextFlags: OptionSet {
+    let rawValue: UInt32
+
+    static let nullRendering = ContextFlags(rawValue: 1 << 0)
+    static let initialData = ContextFlags(rawValue: 1 << 1)
+    static let disableGpuTimeout = ContextFlags(rawValue: 1 << 2)
+    static let synchronizationOnly = ContextFlags(rawValue: 1 << 3)
+    static let hwQueueSupported = ContextFlags(rawValue: 1 << 4)
+}
+
+/// A hardware queue of a context.
+final class HwQueue {
+    unowned let context: Context
+    var handle = D3DKMTHandle.none
+    let queue: Queue
+    let progressFence: SyncObjectOpen
+    /// The highest progress fence id submitted so far.
+    var lastProgressID: UInt64 = 0
+
+    init(context: Context, queue: Queue, progressFence: SyncObjectOpen) {
+        self.context = context
+        self.queue = queue
+        self.progressFence = progressFence
+    }
+}
+
+/// A paging queue (docs/protocol/semantics.md 9).
+final class PagingQueue {
+    unowned let device: Device
+    var handle = D3DKMTHandle.none
+    let priority: Int32
+    let fence: SyncObjectOpen
+    /// The last operation done; 0 before the first asynchronous one.
+    var completed: UInt64 = 0
+
+    init(device: Device, priority: Int32, fence: SyncObjectOpen) {
+        self.device = device
+        self.priority = priority
+        self.fence = fence
+    }
+}

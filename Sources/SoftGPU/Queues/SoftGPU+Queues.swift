@@ -1,0 +1,250 @@
+import DXGProtocol
+import DequeModule
+
+/// How packets move: from the head of their queue to a node or to the objects that they signal.
+extension SoftGPU {
+    /// Jobs of different address spaces that a node runs at once.
+    static let jobsPerNode = 4
+    /// After this long a job no longer keeps others from starting: the processor's own scheduler shares from then on.
+    static let sliceNanoseconds: UInt64 = 20_000_000
+
+    func append(_ packet: Packet, to queue: Queue) {
+        queue.device.process.queuedPackets += 1
+        queue.packets.append(packet)
+        look(at: queue)
+    }
+
+    /// Puts a queue on the list of those whose head has to be looked at.
+    func look(at queue: Queue) {
+        guard !queue.isPending else { return }
+        queue.isPending = true
+        pendingQueues.append(queue)
+    }
+
+    /// Lets everything go on that can.
+    func settle() {
+        while !pendingQueues.isEmpty {
+            let queues = pendingQueues
+            pendingQueues.removeAll(keepingCapacity: true)
+            for queue in queues {
+                queue.isPending = false
+                advance(queue)
+            }
+        }
+    }
+
+    private func advance(_ queue: Queue) {
+        guard !queue.device.isDestroyed else { return }
+        while let packet = queue.packets.first {
+            switch queue.state {
+            case .ready, .waiting: return
+            case .running:
+                // Only a signal at submission overtakes the command buffer before it.
+                guard case .signal(let signal) = packet, signal.isAtSubmission else { return }
+            case .idle: break
+            }
+            switch packet {
+            case .signal(let signal):
+                remove(from: queue)
+                arrive(at: signal)
+            case .wait(let wait):
+                let pending = QueueWait(queue: queue, objects: wait.objects, targets: wait.targets)
+                guard register(pending) else {
+                    queue.state = .waiting(pending)
+                    return
+                }
+                remove(from: queue)
+            case .updateAddresses(let update):
+                remove(from: queue)
+                apply(update)
+            case .submit(let submission) where submission.isNull:
+                remove(from: queue)
+                finish(submission)
+            case .submit:
+                queue.state = .ready
+                queue.readySince = freshID()
+                queue.node.ready.append(queue)
+                dispatch(queue.node)
+                if case .ready = queue.state { return }
+            }
+        }
+    }
+
+    private func remove(from queue: Queue) {
+        _ = queue.packets.popFirst()
+        queue.device.process.queuedPackets -= 1
+    }
+
+    /// A wait of this queue has become satisfied.
+    func waitEnded(_ wait: QueueWait) {
+        guard case .waiting(let current) = wait.queue.state, current === wait else { return }
+        wait.queue.state = .idle
+        remove(from: wait.queue)
+        look(at: wait.queue)
+    }
+
+    private func arrive(at signal: SignalPacket) {
+        signal.queuesLeft -= 1
+        guard signal.queuesLeft == 0 else { return }
+        if signal.event != 0 {
+            notify(signal.process, event: signal.event, isLast: true)
+        }
+        for (object, value) in signal.objects { self.signal(object, value, allowsRewind: signal.allowsRewind) }
+    }
+
+    private func finish(_ submission: Submission) {
+        if let progress = submission.progress { signal(progress.fence, progress.value, allowsRewind: false) }
+    }
+
+    // MARK: Nodes
+
+    /// Starts what a node has room for.
+    func dispatch(_ node: Node) {
+        while !node.ready.isEmpty {
+            let occupying = node.running.filter { $0.startedAt.advanced(by: Self.sliceNanoseconds) > now }
+            guard occupying.count < Self.jobsPerNode else { return }
+            let busy = Set(node.running.map(\.space.id))
+            let choices = node.ready.indices.filter { index in
+                let device = node.ready[index].device
+                guard let space = device.process.spaces[device.adapter.index] else { return true }
+                return !busy.contains(space.id)
+            }
+            guard !choices.isEmpty else { return }
+            let candidates = choices.map { candidate(node.ready[$0]) }
+            let queue = node.ready.remove(at: choices[policy.choose(from: candidates)])
+            start(queue, on: node)
+        }
+    }
+
+    private func candidate(_ queue: Queue) -> SchedulingCandidate {
+        let process = queue.device.process
+        return SchedulingCandidate(
+            guest: process.machine.id, guestNanoseconds: guestNanoseconds[process.machine.id] ?? 0,
+            processHandle: process.handle.rawValue, priority: queue.priority,
+            inProcessPriority: queue.inProcessPriority, readySince: queue.readySince)
+    }
+
+    private func start(_ queue: Queue, on node: Node) {
+        guard case .submit(let submission)? = queue.packets.first else { preconditionFailure("nothing to start") }
+        remove(from: queue)
+        let device = queue.device
+        let space = space(of: device.process, on: device.adapter)
+        space.open()
+        let timesOut = !(device.disablesTimeout || queue.disablesTimeout)
+        let fences = writableFences(of: device.process, on: device.adapter)
+        let running = RunningJob(
+            id: JobID(rawValue: freshID()), space: space, device: device, queue: queue, submission: submission,
+            startedAt: now, deadline: timesOut ? now.advanced(by: options.timeouts.packetNanoseconds) : nil,
+            fences: fences)
+        queue.state = .running(running)
+        node.running.append(running)
+        device.runningJobs[running.id] = running
+        runningJobs[running.id] = running
+        effects.append(
+            .run(
+                Job(
+                    id: running.id, space: space.id, guest: device.process.machine.id, node: node.ordinal,
+                    commandBuffer: submission.commandBuffer, length: submission.length,
+                    coherent: coherentMemory(of: space), fenceOffsets: fences.compactMap(\.page))))
+        look(at: queue)
+    }
+
+    /// The process's fences that GPU code can write: those with a GPU address and the right to signal.
+    private func writableFences(of process: GuestProcess, on adapter: VirtualAdapter) -> [SyncObjectOpen] {
+        process.gpuFences[adapter.index].inOrder
+    }
+
+    private func coherentMemory(of space: AddressSpace) -> [CoherentMemory] {
+        space.process.shadowed.inOrder.compactMap { allocation in
+            guard case .guestPages(let pages) = allocation.memory.backing, let shadow = pages.shadow,
+                allocation.device.adapter === space.adapter, pages.isComplete, allocation.memory.isResident,
+                !allocation.mappedStarts.isEmpty
+            else { return nil }
+            return CoherentMemory(id: pages.id, pages: pages.frames.compactMap { $0 }, shadow: shadow)
+        }
+    }
+
+    /// Ends jobs that have run too long.
+    func expireJobs() {
+        for adapter in adapters {
+            for node in adapter.nodes {
+                for job in node.running where job.ending == .own {
+                    guard let deadline = job.deadline, deadline <= now else { continue }
+                    job.ending = .timedOut
+                    effects.append(.abort(job.id, job.space.id))
+                }
+            }
+        }
+    }
+
+    /// Stops a job whose end nobody waits for.
+    func discard(_ job: RunningJob) {
+        let wasRequested = job.ending != .own
+        job.ending = .discarded
+        if !wasRequested { effects.append(.abort(job.id, job.space.id)) }
+    }
+
+    /// A job has left its worker.
+    func end(_ id: JobID, outcome: JobOutcome, fences: [UInt64], nanoseconds: UInt64) {
+        guard let job = runningJobs.removeValue(forKey: id) else { return }
+        let node = job.queue.node
+        node.running.removeAll { $0 === job }
+        node.runningNanoseconds &+= nanoseconds
+        let guest = job.device.process.machine.id
+        guestNanoseconds[guest, default: 0] &+= nanoseconds
+        job.device.runningJobs[id] = nil
+        job.queue.state = .idle
+
+        if job.ending == .own {
+            adoptWrites(of: job, values: fences)
+        } else {
+            undoWrites(of: job, values: fences)
+        }
+        if job.ending != .discarded { conclude(job, outcome) }
+        for reply in job.completions { settle(reply) }
+        look(at: job.queue)
+        dispatch(node)
+    }
+
+    private func conclude(_ job: RunningJob, _ outcome: JobOutcome) {
+        let device = job.device
+        switch outcome {
+        case .completed:
+            finish(job.submission)
+        case .pageFault(let address, let isWrite):
+            let place = address.map { "0x" + String($0, radix: 16) } ?? "an unknown address"
+            report(.info, device.process, "", nil, "page fault: \(isWrite ? "write to" : "read of") \(place)")
+            lose(device, .errorDmaPageFault, pageFault: PageFaultRecord(address: address ?? 0, isWrite: isWrite))
+        case .invalidCommand(let reason):
+            report(.info, device.process, "", nil, "GPU fault: \(reason)")
+            lose(device, .errorDmaFault)
+        case .aborted where job.ending == .timedOut:
+            report(.warning, device.process, "", nil, "the GPU hung: a packet ran longer than the timeout")
+            lose(device, .hung)
+        case .aborted, .lost:
+            if case .lost(let reason) = outcome {
+                report(.warning, device.process, "", nil, "the worker was lost: \(reason)")
+            }
+            lose(device, .hung)
+        }
+    }
+
+    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2).
+    private func adoptWrites(of job: RunningJob, values: [UInt64]) {
+        for (open, value) in zip(job.fences, values) where !open.isClosed && value != open.published {
+            open.published = value
+            open.object.value = value
+            publish(open.object)
+            wake(open.object)
+        }
+    }
+
+    /// What a stopped job wrote to fences does not count: other values may have been published meanwhile.
+    private func undoWrites(of job: RunningJob, values: [UInt64]) {
+        for (open, value) in zip(job.fences, values) where !open.isClosed && value != open.published {
+            if let page = open.page {
+                effects.append(.storeFence(open.object.machine.id, offset: page, value: open.published))
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+import ArgumentParser
+import EventLoop
+import Glibc
+import Host
+import Linux
+import Logging
+import SoftGPU
+import VMBus
+
+/// A server as a process: signals, the ready line, exit statuses.
+///
+/// In functions of its own so that nothing here belongs to the main actor, which never gets a turn while the loop runs.
+enum ServerProcess {
+    static func run(
+        endpoints: [Endpoint], readyDescriptor: Int32?, adapter: AdapterArguments, guest: GuestArguments,
+        logLevel: Logger.Level
+    ) throws {
+        ProcessControl.ignoreBrokenPipes()
+        var logger = Logger(label: "understudy", factory: { StreamLogHandler.standardError(label: $0) })
+        logger.logLevel = logLevel
+        do throws(SystemError) {
+            let loop = try EventLoop()
+            var options = ServerOptions(
+                endpoints: endpoints, adapters: [adapter.profile], workerExecutable: Programs.worker,
+                lanes: adapter.lanes == 0 ? Programs.processorCount : adapter.lanes)
+            options.guests = guest.defaults
+            options.timeouts.packetNanoseconds = adapter.timeout == 0 ? .max : adapter.timeout * 1_000_000
+            let server = try Server(options: options, loop: loop, logger: logger)
+            try serve(server, on: loop, readyDescriptor: readyDescriptor)
+        } catch {
+            StandardError.write("understudy: \(error)")
+            throw ExitCode(EX_OSERR)
+        }
+    }
+
+    private static func serve(_ server: Server, on loop: EventLoop, readyDescriptor: Int32?) throws(SystemError) {
+        var watchers: [SignalWatcher] = []
+        var isDraining = false
+        let stop = {
+            if isDraining { server.finish() } else { server.drain() }
+            isDraining = true
+        }
+        server.onEnd = {
+            for watcher in watchers { watcher.close() }
+            watchers.removeAll()
+        }
+        for signal in [SIGTERM, SIGINT] { watchers.append(try SignalWatcher(loop, signal: signal, handler: stop)) }
+        if let readyDescriptor {
+            // Duplicated, so that closing it here leaves the caller's number alone; the reader sees the line at once.
+            let ready = try FileDescriptor(duplicating: readyDescriptor)
+            StandardError.write("ready", to: ready.rawValue)
+        }
+        loop.run()
+    }
+}
+
+/// The programs of this project, which lie side by side.
+enum Programs {
+    /// The worker, beside this program.
+    static var worker: String {
+        guard let path = ProcessControl.executablePath else { return "understudy-worker" }
+        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
+        return folder + "understudy-worker"
+    }
+
+    static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+}
+
+/// Lines that are not the log's.
+enum StandardError {
+    static func write(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
+        var bytes = Array(line.utf8)
+        bytes.append(UInt8(ascii: "\n"))
+        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    }
+}
+

@@ -1,0 +1,21 @@
+import ArgumentParser
+
+@main
+struct Understudy: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "understudy",
+        abstract: "Stands in for the Windows host of GPU paravirtualization.",
+        discussion: """
+            A Linux guest with the dxgkrnl driver, or any program that speaks its protocol, connects over a unix \
+            socket or vsock. Understudy offers it virtual GPUs over VMBus, keeps a software GPU behind them, runs \
+            compute work on the CPU, and answers as Windows would. No Windows, no Hyper-V and no GPU is needed.
+
+            Start with `understudy demo`.
+            """,
+        version: Version.text,
+        subcommands: [Serve.self])
+}
+
+enum Version {
+    static let text = "understudy 0.1.0"
+}
