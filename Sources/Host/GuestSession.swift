@@ -256,6 +256,8 @@ extension GUID {
     /// The channel of a guest's virtual GPU. Its first eight bytes are the adapter's LUID in the guest
     /// (docs/protocol/semantics.md 1.1).
     static func vgpuInstance(guest: GuestID, index: Int) -> GUID {
-        GUID(0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0, 0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
+        GUID(
+            0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0,
+            0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
     }
 }
