@@ -16,6 +16,7 @@ enum ServerProcess {
         logLevel: Logger.Level
     ) throws {
         ProcessControl.ignoreBrokenPipes()
+        ProcessControl.unblockSignals()
         var logger = Logger(label: "understudy", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel
         do throws(SystemError) {
