@@ -9,7 +9,7 @@ extension Server: GuestCarrierDelegate {
     }
 
     public func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
-        forget(carrier)
+        connectionEnded(carrier)
         log.server(.info, "a connection ended before a guest was admitted: \(reason)")
     }
 }

@@ -18,10 +18,8 @@ public final class Server {
     let log: GuestLog
 
     private var listeners: [StreamCarrierListener] = []
-    private var dialers: [Connector] = []
+    private var dialers: [Dialer] = []
     var sessions: [GuestID: GuestSession] = [:]
-    /// Connections that this side made, whose guest has not been admitted yet.
-    private var dialed: [ObjectIdentifier: StreamCarrier] = [:]
     var spaces: [AddressSpaceID: SpaceWorker] = [:]
     /// Closed address spaces whose process has not been collected yet.
     var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
@@ -64,32 +62,19 @@ public final class Server {
     // MARK: Guests come
 
     private func listen(on endpoint: Endpoint) throws(SystemError) {
-        if case .hybridDial = endpoint { return dial(endpoint) }
+        if case .hybridDial = endpoint {
+            return dialers.append(Dialer(loop, endpoint: endpoint, log: log, delegate: self))
+        }
         let listener = try StreamCarrierListener(loop, endpoint: endpoint, delegate: self)
         listener.onError = { [log] error in log.server(.warning, "\(endpoint): \(error)") }
         listeners.append(listener)
         log.server(.info, "listening on \(endpoint)")
     }
 
-    /// Connects to a guest through its monitor, which need not be there yet.
-    private func dial(_ endpoint: Endpoint) {
-        dialers.append(
-            Connector(loop, to: endpoint) { [weak self] result in
-                guard let self else { return }
-                do throws(SystemError) {
-                    let socket = try result.get()
-                    let peer = try PeerIdentity.ofUnixSocket(socket.rawValue)
-                    let carrier = try StreamCarrier(
-                        loop, socket: socket, peer: peer, carriesDescriptors: false, delegate: self)
-                    dialed[ObjectIdentifier(carrier)] = carrier
-                } catch {
-                    log.server(.warning, "\(endpoint): \(error)")
-                }
-            })
-        log.server(.info, "connecting to \(endpoint)")
+    /// A connection has ended, with or without a guest.
+    func connectionEnded(_ carrier: StreamCarrier) {
+        for dialer in dialers { dialer.ended(carrier) }
     }
-
-    func forget(_ carrier: StreamCarrier) { dialed[ObjectIdentifier(carrier)] = nil }
 
     /// Decides on a guest that has said who it is.
     func admit(_ hello: Hello, from carrier: StreamCarrier, peer: PeerIdentity) -> AdmissionDecision {
@@ -105,9 +90,9 @@ public final class Server {
         do throws(SystemError) {
             let session = try GuestSession(id: id, hello: hello, carrier: carrier, server: self)
             sessions[id] = session
-            forget(carrier)
+            for dialer in dialers { dialer.admitted(carrier) }
             carrier.delegate = session
-            log.server(.info, "\(id) '\(hello.name)' connected from \(peer)")
+            log.server(.info, "\(id) \(hello.name.quotedForLog) connected from \(peer)")
             perform(model.connect(id, options: session.modelOptions, at: now))
             return .admit(session.admission)
         } catch {
@@ -120,6 +105,7 @@ public final class Server {
         guard sessions.removeValue(forKey: session.id) != nil else { return }
         log.server(.info, "\(session.id) disconnected: \(reason)")
         log.forget(session.id)
+        connectionEnded(session.carrier)
         // The model's effects on the guest find no session any more; those on workers end them.
         perform(model.disconnect(session.id, at: now))
         if phase == .draining { continueDraining() }
@@ -179,8 +165,8 @@ public final class Server {
         phase = .ended
         closeListeners()
         drainTimer?.close()
-        for carrier in dialed.values { carrier.refuse(.shuttingDown, "the server is shutting down") }
-        dialed.removeAll()
+        for dialer in dialers { dialer.refuse(.shuttingDown, "the server is shutting down") }
+        dialers.removeAll()
         for session in sessions.values.sorted(by: { $0.id < $1.id }) {
             session.carrier.refuse(.shuttingDown, "the server is shutting down")
             sessionClosed(session, reason: "the server is shutting down")
@@ -196,6 +182,5 @@ public final class Server {
         for listener in listeners { listener.close() }
         listeners.removeAll()
         for dialer in dialers { dialer.close() }
-        dialers.removeAll()
     }
 }
