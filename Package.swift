@@ -105,11 +105,15 @@ let package = Package(
             exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
+            name: "HostTests",
+            dependencies: [
+                "Host", "Carriers", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
+            dependencies: ["Guest", "Carriers", "VMBus", "DXGProtocol", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11
