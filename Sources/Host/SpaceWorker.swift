@@ -35,11 +35,10 @@ final class SpaceWorker {
             WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
-        worker = try AddressSpaceWorker(
-            loop: server.loop,
-            options: WorkerOptions(
-                executable: server.options.workerExecutable, lanes: server.options.lanes, engines: engines),
-            files: files, delegate: self)
+        var options = WorkerOptions(
+            executable: server.options.workerExecutable, lanes: server.options.lanes, engines: engines)
+        options.codeImages = session.codeImages
+        worker = try AddressSpaceWorker(loop: server.loop, options: options, files: files, delegate: self)
     }
 
     var isBusy: Bool { !running.isEmpty }
