@@ -241,7 +241,7 @@ import VMBus
         limits.farewellNanoseconds = 10_000_000
         let connection = try TestConnection(limits: limits)
         try connection.admit()
-        weak var carrier = connection.carrier
+        weak let carrier = connection.carrier
         while let carrier, carrier.pendingBytes == 0 {
             carrier.send(packet: [UInt8](repeating: 0, count: 65536), relid: 1)
         }

@@ -40,28 +40,30 @@ import Testing
     /// In a process of its own, since it uses up all descriptors.
     @Test func waitsWhenDescriptorsRunOut() async {
         await #expect(processExitsWith: .exitCode(0)) {
-            let loop = try EventLoop()
-            let directory = TemporaryDirectory()
-            let endpoint = Endpoint.unix(path: directory.file("socket"))
             var accepted = 0
             var errors: [Int32] = []
-            var hoard: [Int32] = []
-            let listener = try Listener(loop, endpoint: endpoint) { _, _ in
-                accepted += 1
-                loop.stop()
+            do {
+                let loop = try EventLoop()
+                let directory = TemporaryDirectory()
+                let endpoint = Endpoint.unix(path: directory.file("socket"))
+                var hoard: [Int32] = []
+                let listener = try Listener(loop, endpoint: endpoint) { _, _ in
+                    accepted += 1
+                    loop.stop()
+                }
+                listener.onError = { error in
+                    errors.append(error.code)
+                    for number in hoard { close(number) }
+                    hoard = []
+                }
+                let client = try Socket.connect(to: endpoint)
+                var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+                // SAFETY: the call reads the local structure.
+                unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                while case let number = dup(client.rawValue), number >= 0 { hoard.append(number) }
+                loop.run()
+                listener.close()
             }
-            listener.onError = { error in
-                errors.append(error.code)
-                for number in hoard { close(number) }
-                hoard = []
-            }
-            let client = try Socket.connect(to: endpoint)
-            var limit = rlimit(rlim_cur: 64, rlim_max: 64)
-            // SAFETY: the call reads the local structure.
-            unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            while case let number = dup(client.rawValue), number >= 0 { hoard.append(number) }
-            loop.run()
-            listener.close()
             exit(accepted == 1 && errors == [EMFILE] ? 0 : 1)
         }
     }
