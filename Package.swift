@@ -122,6 +122,12 @@ if Context.environment["FUZZ"] != nil {
     package.targets += [
         .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
-            swiftSettings: swiftSettings)
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
+            swiftSettings: swiftSettings),
     ]
 }
