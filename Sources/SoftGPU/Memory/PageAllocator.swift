@@ -5,8 +5,10 @@ import DequeModule
 /// Freed ranges wait in a queue before they are handed out again, because a guest may hold a mapping of a page for a
 /// moment after the host has let go of it (docs/protocol/semantics.md 1.10, late recycling).
 struct PageAllocator {
+    let base: UInt64
     /// Bytes that can be handed out in all.
     let capacity: UInt64
+    /// Bytes that are handed out.
     private(set) var used: UInt64 = 0
 
     private let lateness: Int
@@ -14,10 +16,8 @@ struct PageAllocator {
     private var waiting: Deque<UInt64> = []
     private var cursor: UInt64
 
-    private let base: UInt64
-
     /// An allocator of `base..<base + capacity`, both multiples of 4096, in which freed ranges wait until `lateness`
-    /// others have been freed after them.
+    /// others have been freed after them, or until there is nothing else.
     init(base: UInt64 = 0, capacity: UInt64, lateness: Int) {
         self.base = base
         self.capacity = capacity
@@ -28,6 +28,7 @@ struct PageAllocator {
     /// A range of `length` bytes, a multiple of 4096, or nil where none is free.
     mutating func allocate(_ length: UInt64, alignment: UInt64 = pageSize) -> UInt64? {
         precondition(length > 0 && length.isMultiple(ofPowerOfTwo: pageSize), "not whole pages")
+        guard length <= capacity - used else { return nil }
         var found = gap(length, alignment)
         while found == nil, let oldest = waiting.popFirst() {
             recycle(oldest)
@@ -42,13 +43,16 @@ struct PageAllocator {
 
     /// Takes back a range that ``allocate(_:alignment:)`` gave.
     mutating func free(_ start: UInt64) {
+        guard let entry = taken.entry(containing: start), entry.start == start else {
+            preconditionFailure("a range that was not handed out")
+        }
+        used -= entry.length
         waiting.append(start)
         if waiting.count > lateness, let oldest = waiting.popFirst() { recycle(oldest) }
     }
 
     private mutating func recycle(_ start: UInt64) {
-        guard let entry = taken.removeEntry(startingAt: start) else { preconditionFailure("a range freed twice") }
-        used -= entry.length
+        guard taken.removeEntry(startingAt: start) != nil else { preconditionFailure("a range freed twice") }
     }
 
     /// Next fit: the search goes on behind the last range handed out, so that it is short in the usual case.
