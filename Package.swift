@@ -86,6 +86,7 @@ let package = Package(
         .executableTarget(
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
 
+        .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
         .target(
