@@ -17,7 +17,13 @@ public final class FrameReader {
     public func receive(
         _ body: (FrameHeader, RawSpan) throws(CarrierViolation) -> Bool
     ) throws(GuestError) -> Bool {
-        guard try parse(RawSpan(), body) else { return true }
+        // A frame that ends with the kept bytes leaves nothing to look at and may still be the last one wanted now.
+        var isEnough = false
+        let isDone = try parse(RawSpan()) { (header, payload) throws(CarrierViolation) in
+            isEnough = try !body(header, payload)
+            return !isEnough
+        }
+        guard isDone, !isEnough else { return true }
         // Taken out of the object while others look at it.
         var bytes = buffer
         buffer = []
