@@ -43,11 +43,18 @@ struct MappingTable {
 
     private mutating func replace(_ range: Range<UInt64>, with mapping: GPUMapping?) {
         let touched = touched(by: range)
-        var run = MappingRun(mappings: runs[touched].flatMap(\.mappings))
-        count -= run.mappings.count
-        run.replace(range, with: mapping)
-        count += run.mappings.count
-        runs.replaceSubrange(touched, with: run.pieces(ofAtMost: MappingTable.longestRun))
+        if touched.count != 1 {
+            let all = runs[touched].flatMap(\.mappings)
+            runs.replaceSubrange(touched, with: CollectionOfOne(MappingRun(mappings: all)))
+        }
+        let index = touched.lowerBound
+        count -= runs[index].mappings.count
+        runs[index].replace(range, with: mapping)
+        let length = runs[index].mappings.count
+        count += length
+        if length == 0 || length > MappingTable.longestRun {
+            runs.replaceSubrange(index...index, with: runs[index].pieces(ofAtMost: MappingTable.longestRun))
+        }
     }
 
     /// The runs that hold what a range overlaps, and its neighbours on both sides.
