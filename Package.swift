@@ -76,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop", "VMBus", "SoftGPU",
+                "Host", "Guest", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -85,6 +85,8 @@ let package = Package(
         // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
         .executableTarget(
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+
+        .executableTarget(name: "understudy-bench-echo", dependencies: ["CLibuv"]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
@@ -123,6 +125,12 @@ if Context.environment["FUZZ"] != nil {
     package.targets += [
         .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
-            swiftSettings: swiftSettings)
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
+            swiftSettings: swiftSettings),
     ]
 }

@@ -60,8 +60,8 @@ public enum CarrierCloseReason: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The host's side of a carrier. All calls come on the loop's thread, in the order in which the guest's frames came. Any
-/// of them may call any function of the carrier.
+/// The host's side of a carrier. All calls come on the loop's thread, in the order in which the guest's frames came.
+/// Any of them may call any function of the carrier.
 public protocol GuestCarrierDelegate: AnyObject {
     /// A guest wants in. Whoever admits it keeps the carrier until it is closed.
     func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision
@@ -81,8 +81,8 @@ public protocol GuestCarrierDelegate: AnyObject {
     /// The guest shares (more of) its memory. The regions are checked, and none lies over another or over earlier ones.
     func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion])
 
-    /// The guest reads the IO space: exactly `length` bytes, or an error for a range outside of it. The range's end does
-    /// not overflow and the length fits a frame.
+    /// The guest reads the IO space: exactly `length` bytes, or an error for a range outside of it. The range's end
+    /// does not overflow and the length fits a frame.
     func carrier(
         _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
     ) throws(SystemError) -> [UInt8]

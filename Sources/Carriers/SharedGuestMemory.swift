@@ -3,8 +3,8 @@ public import Linux
 
 /// A piece of a guest's memory that the guest shares by descriptor.
 ///
-/// The file stays the guest's: it may shorten it at any time, so the host reads and writes it by call and never maps it. It
-/// is memory for certain (tmpfs or hugetlbfs), so no call on it waits for anything that the guest controls.
+/// The file stays the guest's: it may shorten it at any time, so the host reads and writes it by call and never maps
+/// it. It is memory for certain (tmpfs or hugetlbfs), so no call on it waits for anything that the guest controls.
 public final class SharedRegion: Sendable {
     /// Where the piece is in the guest's memory and in the file.
     public let region: MemoryRegion

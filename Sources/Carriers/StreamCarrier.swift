@@ -143,8 +143,6 @@ public final class StreamCarrier {
 
     private static let gone = SystemError(code: ENOTCONN, operation: "reach guest memory")
 
-    // MARK: Sending
-
     private func send(_ header: FrameHeader, _ payload: [UInt8]) {
         guard session.state == .admitted else { return }
         let head = header.encoded
@@ -174,8 +172,6 @@ public final class StreamCarrier {
             send(frame)
         }
     }
-
-    // MARK: Receiving
 
     fileprivate func received(_ bytes: RawSpan, _ incoming: inout DescriptorQueue) {
         guard session.state != .closing else { return }
@@ -320,8 +316,6 @@ public final class StreamCarrier {
         onDecided = nil
         body?()
     }
-
-    // MARK: The end
 
     fileprivate func streamClosed(_ reason: StreamCloseReason) {
         farewell = nil

@@ -21,8 +21,8 @@ public enum StreamCloseReason: Hashable, Sendable, CustomStringConvertible {
 
 /// The user of a stream.
 public protocol StreamDelegate: AnyObject {
-    /// Bytes came. They are the stream's buffer: whatever is not used up now has to be copied. Descriptors came with some
-    /// of the bytes; those that are not taken are closed.
+    /// Bytes came. They are the stream's buffer: whatever is not used up now has to be copied. Descriptors came with
+    /// some of the bytes; those that are not taken are closed.
     func stream(_ stream: Stream, received bytes: RawSpan, descriptors: inout DescriptorQueue)
 
     /// Output had to wait and is all sent now.

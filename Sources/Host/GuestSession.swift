@@ -119,21 +119,24 @@ final class GuestSession {
 
     // MARK: VMBus
 
-    private func handle(_ actions: [VMBusAction]) {
-        for action in actions {
+    /// Handles actions in their order: what handling one has the server do next goes behind those that are there.
+    private func handle(_ list: [VMBusAction]) {
+        var actions = list
+        var position = 0
+        while position < actions.count {
+            let action = actions[position]
+            position += 1
             switch action {
             case .send(let message):
                 carrier.send(controlMessage: message.encoded())
             case .connected(let version):
                 server.log.server(.debug, "\(id): VMBus \(version)")
             case .open(let opening):
-                open(opening)
+                open(opening, &actions)
             case .close(let key, let relid):
                 if let channel = channel(of: key) { relids[channel] = nil }
                 channels[relid] = nil
-                var next: [VMBusAction] = []
-                vmbus.channelClosed(relid: relid, into: &next)
-                handle(next)
+                vmbus.channelClosed(relid: relid, into: &actions)
             case .modify:
                 break
             case .gpadlCreated(let id, _, let ranges):
@@ -149,19 +152,17 @@ final class GuestSession {
         }
     }
 
-    private func open(_ opening: ChannelOpening) {
-        var next: [VMBusAction] = []
+    private func open(_ opening: ChannelOpening, _ actions: inout [VMBusAction]) {
         // Rings need shared guest memory with feature 2, which this host does not grant.
         if let channel = channel(of: opening.key), opening.ring == nil {
             relids[channel] = opening.relid
             channels[opening.relid] = channel
-            vmbus.channelOpened(relid: opening.relid, success: true, into: &next)
+            vmbus.channelOpened(relid: opening.relid, success: true, into: &actions)
         } else {
             server.log.guest(
                 id, .info, "channel \(opening.relid) asks for a ring, which was not granted", at: server.loop.now)
-            vmbus.channelOpened(relid: opening.relid, success: false, into: &next)
+            vmbus.channelOpened(relid: opening.relid, success: false, into: &actions)
         }
-        handle(next)
     }
 
     private func channel(of key: OfferKey) -> Channel? {
@@ -255,6 +256,8 @@ extension GUID {
     /// The channel of a guest's virtual GPU. Its first eight bytes are the adapter's LUID in the guest
     /// (docs/protocol/semantics.md 1.1).
     static func vgpuInstance(guest: GuestID, index: Int) -> GUID {
-        GUID(0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0, 0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
+        GUID(
+            0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0,
+            0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
     }
 }

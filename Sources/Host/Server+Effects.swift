@@ -16,8 +16,7 @@ extension Server {
         case .openAddressSpace(let id, let guest):
             openSpace(id, guest)
         case .closeAddressSpace(let id):
-            spaces.removeValue(forKey: id)?.close()
-            continueDraining()
+            closeSpace(id)
         case .map(let id, let address, let span, let access):
             spaces[id]?.map(span, at: address, access)
         case .mapZero(let id, let address, let length):
@@ -48,6 +47,13 @@ extension Server {
         }
     }
 
+    private func closeSpace(_ id: AddressSpaceID) {
+        guard let space = spaces.removeValue(forKey: id) else { return }
+        closingSpaces[id] = space
+        space.close { [weak self] in self?.closingSpaces[id] = nil }
+        continueDraining()
+    }
+
     private func run(_ job: Job) {
         if let space = spaces[job.space] {
             space.run(job)
@@ -69,7 +75,7 @@ extension Server {
 
     /// The barrier is passed when the last of the workers has carried out all that it was told before.
     private func passBarrier(_ barrier: BarrierID, _ ids: [AddressSpaceID]) {
-        let workers = ids.compactMap { spaces[$0] }
+        let workers = ids.compactMap { spaces[$0] ?? closingSpaces[$0] }
         guard !workers.isEmpty else { return perform(model.barrierPassed(barrier, at: now)) }
         var outstanding = workers.count
         for worker in workers {

@@ -23,6 +23,8 @@ public final class Server {
     /// Connections that this side made, whose guest has not been admitted yet.
     private var dialed: [ObjectIdentifier: StreamCarrier] = [:]
     var spaces: [AddressSpaceID: SpaceWorker] = [:]
+    /// Closed address spaces whose process has not been collected yet.
+    var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
     private var lastGuest: UInt32 = 0
 
     private var effects: [Effect] = []

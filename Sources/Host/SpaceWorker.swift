@@ -65,7 +65,7 @@ final class SpaceWorker {
         guard let worker else { return passed() }
         lastToken += 1
         barriers[lastToken] = passed
-        worker.synchronize(token: lastToken)
+        if !worker.isClosed { worker.synchronize(token: lastToken) }
     }
 
     /// The worker's number of a file, and the place in it. Regions of guest memory are handed over at their first use,
@@ -125,14 +125,17 @@ final class SpaceWorker {
         server.jobEnded(job, outcome: outcome, startedAt: startedAt, endedAt: endedAt)
     }
 
-    func close() {
+    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch memory.
+    func close(_ gone: @escaping () -> Void) {
         for run in running.values { run.transfer?.end() }
         running.removeAll()
-        worker?.close()
-        worker = nil
-        let waiting = barriers.sorted { $0.key < $1.key }
-        barriers.removeAll()
-        for barrier in waiting { barrier.value() }
+        worker?.close { [self] in
+            worker = nil
+            let waiting = barriers.sorted { $0.key < $1.key }
+            barriers.removeAll()
+            for barrier in waiting { barrier.value() }
+            gone()
+        }
     }
 }
 

@@ -87,8 +87,8 @@ public enum ProcessControl {
         _ = try systemCall("close descriptors from \(first)") { linux_close_range(UInt32(max(0, first)), .max) }
     }
 
-    /// Keeps every descriptor from `first` on out of programs that are started from now on, also those that this process
-    /// itself was started with.
+    /// Keeps every descriptor from `first` on out of programs that are started from now on, also those that this
+    /// process itself was started with.
     public static func closeDescriptorsOnExecution(from first: Int32) throws(SystemError) {
         _ = try systemCall("keep descriptors from \(first) out of other programs") {
             linux_close_range_on_exec(UInt32(max(0, first)), .max)

@@ -76,7 +76,9 @@ import WorkerProtocol
         let hole = AddressSpace.base + (6 << 20)
         space.worker.unmap(address: hole, length: 0x1000)
         #expect(
-            try space.run { $0.copy(to: AddressSpace.base + (8 << 20), from: AddressSpace.base + (4 << 20), bytes: 4 << 20) }
+            try space.run {
+                $0.copy(to: AddressSpace.base + (8 << 20), from: AddressSpace.base + (4 << 20), bytes: 4 << 20)
+            }
                 == .pageFault(address: hole, write: false, packetOffset: 0))
         try expectSound(space)
     }

@@ -121,7 +121,9 @@ import WorkerProtocol
         for index in 0..<200 as Range<UInt64> { space.map(0x5_0000_0000 + index * 0x2000, 0x1000, offset: 0x1000) }
         space.wait { !space.failures.isEmpty }
         #expect(space.failures == [.behind(orders: 101)])
-        for index in 0..<140 as Range<UInt64> { space.worker.unmap(address: 0x5_0000_0000 + index * 0x2000, length: 0x1000) }
+        for index in 0..<140 as Range<UInt64> {
+            space.worker.unmap(address: 0x5_0000_0000 + index * 0x2000, length: 0x1000)
+        }
         let last: UInt64 = 0x5_0000_0000 + 199 * 0x2000
         #expect(try space.run { $0.packet(SOFTGPU_WRITE64, last, 3) } == .completed)
         #expect(try space.words(at: 0x1000, count: 1) == [3])

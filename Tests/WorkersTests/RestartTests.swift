@@ -88,9 +88,8 @@ import WorkerProtocol
                 }
                 if before.isEmpty { before = try openDescriptors() }
             }
-            let unused = try AddressSpace()
-            unused.worker.close()
-            _ = consume unused
+            // Closed while it starts.
+            try AddressSpace().close()
             guard try openDescriptors() == before else { exit(3) }
             guard waitpid(-1, nil, WNOHANG) == -1, errno == ECHILD else { exit(4) }
         }

@@ -27,7 +27,8 @@ public struct FrameParser: Sendable {
     /// - Parameters:
     ///   - check: Called with every header as soon as it is complete, perhaps more than once: refuses frames whose
     ///     payload is not even worth waiting for.
-    ///   - body: Called with every complete frame. Returns whether to go on; if not, the rest is kept for the next call.
+    ///   - body: Called with every complete frame. Returns whether to go on; if not, the rest is kept for the next
+    ///     call.
     /// - Returns: Whether everything was looked at.
     @discardableResult
     public mutating func parse(

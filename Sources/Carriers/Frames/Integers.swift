@@ -1,5 +1,5 @@
-/// Little-endian integers in bytes. Callers have checked that the bytes are there; the checks here only keep a mistake of
-/// theirs from reading elsewhere.
+/// Little-endian integers in bytes. Callers have checked that the bytes are there; the checks here only keep a mistake
+/// of theirs from reading elsewhere.
 extension RawSpan {
     @inline(__always)
     func integer<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as: Value.Type = Value.self) -> Value {

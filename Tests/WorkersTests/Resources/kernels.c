@@ -118,3 +118,15 @@ void fault_in_one(const void *arguments, const struct softgpu_group *group) {
     if (number(group) + 1 == group->groups[0]) *(volatile uint8_t *)UINT64_C(0x123456789000) = 1;
     for (;;) __builtin_ia32_pause();
 }
+
+/* What a code object may not have. */
+#ifdef CONSTRUCTOR
+__attribute__((constructor)) static void construct(void) { __asm__ volatile("" : : "r"(&calls)); }
+#endif
+#ifdef THREAD_LOCAL
+__thread uint64_t of_thread = 1;
+#endif
+#ifdef UNDEFINED
+void elsewhere(void);
+void (*const pointer_elsewhere)(void) = elsewhere;
+#endif

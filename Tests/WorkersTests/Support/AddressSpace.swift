@@ -48,8 +48,10 @@ final class AddressSpace: AddressSpaceWorkerDelegate {
         if mapped { map(AddressSpace.base, bytes) }
     }
 
-    deinit {
-        // The process is collected before the loop goes.
+    deinit { close() }
+
+    /// Ends the worker, and runs the loop until its process has been collected.
+    func close() {
         let process = worker.processID
         worker.close()
         while let process, kill(process, 0) == 0 { loop.runTurn(waiting: true) }

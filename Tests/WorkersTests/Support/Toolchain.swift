@@ -32,7 +32,8 @@ enum Toolchain {
         let status = try run(
             clang,
             [
-                "-O2", "-fPIC", "-shared", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fuse-ld=lld", "-Wl,-Bsymbolic",
+                "-O2", "-fPIC", "-shared", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fuse-ld=lld",
+                "-Wl,-Bsymbolic",
                 "-Wl,-e,\(kernel)", "-I\(headers)",
             ] + flags + ["\(folder)/Resources/kernels.c", "-o", output])
         guard status == .exited(0) else { throw ToolchainError(description: "clang \(status)") }
