@@ -31,6 +31,7 @@ public struct CommandEnvelope: ~Escapable {
     }
 
     /// The payload of a packet that carries `command`.
+    @inlinable
     public static func encode(command: [UInt8], vgpuLUID: LUID, interfaceVersion: InterfaceVersion) -> [UInt8] {
         guard interfaceVersion.hasExtendedHeader else { return command }
         var extended = MessageBuilder<ExtendedHeader>(extraBytes: command.count)

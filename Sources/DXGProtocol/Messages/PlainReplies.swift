@@ -22,6 +22,7 @@ extension MessageView where Layout == StatusReply {
 
 extension MessageBuilder where Layout == StatusReply {
     /// A reply of 4 bytes with this status.
+    @inlinable
     public init(_ status: NTStatus) {
         self.init()
         self.status = status
@@ -39,6 +40,7 @@ extension MessageView where Layout == HandleReply {
 
 extension MessageBuilder where Layout == HandleReply {
     /// A reply of 4 bytes with this handle.
+    @inlinable
     public init(_ handle: D3DKMTHandle) {
         self.init()
         self.handle = handle
