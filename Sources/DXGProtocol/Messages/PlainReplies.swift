@@ -17,6 +17,7 @@ public enum EmptyReply: MessageLayout {
 }
 
 extension MessageView where Layout == StatusReply {
+    /// How the command ended.
     @inlinable public var status: NTStatus { load(at: 0) }
 }
 
@@ -28,6 +29,7 @@ extension MessageBuilder where Layout == StatusReply {
         self.status = status
     }
 
+    /// How the command ended.
     @inlinable public var status: NTStatus {
         get { load(at: 0) }
         set { store(newValue, at: 0) }
@@ -35,6 +37,7 @@ extension MessageBuilder where Layout == StatusReply {
 }
 
 extension MessageView where Layout == HandleReply {
+    /// What the command made.
     @inlinable public var handle: D3DKMTHandle { load(at: 0) }
 }
 
@@ -46,6 +49,7 @@ extension MessageBuilder where Layout == HandleReply {
         self.handle = handle
     }
 
+    /// What the command made.
     @inlinable public var handle: D3DKMTHandle {
         get { load(at: 0) }
         set { store(newValue, at: 0) }
