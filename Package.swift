@@ -111,6 +111,9 @@ let package = Package(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "GuestTests", dependencies: ["Guest", "Carriers", "DXGProtocol", "Linux", "VMBus"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
