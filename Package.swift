@@ -70,7 +70,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -82,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop",
+                "Host", "Guest", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -91,6 +91,8 @@ let package = Package(
         // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
         .executableTarget(
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+
+        .executableTarget(name: "understudy-bench-echo", dependencies: ["CLibuv"]),
 
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
@@ -111,7 +113,7 @@ let package = Package(
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
-            resources: [.copy("Resources")],
+            exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
@@ -132,6 +134,12 @@ if Context.environment["FUZZ"] != nil {
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "FuzzConfiguration", dependencies: ["Configuration", "Linux"], path: "Fuzz/FuzzConfiguration",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
             swiftSettings: swiftSettings),
     ]
 }

@@ -254,3 +254,11 @@ int linux_seccomp_place_descriptor(int listener, uint64_t identifier, int descri
 
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
 }
+
+int linux_has_avx2(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return 0;
+#endif
+}

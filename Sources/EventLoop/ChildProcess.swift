@@ -12,8 +12,8 @@ public final class ChildProcess {
     ///   - executable: The path of the file.
     ///   - arguments: What follows the program's name.
     ///   - environment: `NAME=value` each; the own one if missing.
-    ///   - descriptors: The child's descriptors from 0 on, borrowed; it gets no others. -1 is `/dev/null` for 0 to 2 and
-    ///     a closed one above. Those given as 0 to 2 are switched to waiting, for everybody who shares them.
+    ///   - descriptors: The child's descriptors from 0 on, borrowed; it gets no others. -1 is `/dev/null` for 0 to 2
+    ///     and a closed one above. Those given as 0 to 2 are switched to waiting, for everybody who shares them.
     ///   - onExit: Called once when the process has ended, never before the initialiser returns.
     public init(
         _ loop: EventLoop, executable: String, arguments: [String] = [], environment: [String]? = nil,

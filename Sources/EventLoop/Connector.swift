@@ -20,8 +20,8 @@ public final class Connector {
     private static let maximumAnswerBytes = 32
     private static let retryNanoseconds: UInt64 = 10_000_000
 
-    /// Starts to connect. `completion` is called once, in a call of the loop's, unless `close()` comes first. An attempt
-    /// that takes longer than the limit is ETIMEDOUT, an answer that is not the handshake's EPROTO.
+    /// Starts to connect. `completion` is called once, in a call of the loop's, unless `close()` comes first. An
+    /// attempt that takes longer than the limit is ETIMEDOUT, an answer that is not the handshake's EPROTO.
     public init(
         _ loop: EventLoop, to endpoint: Endpoint, timeoutNanoseconds: UInt64 = 5_000_000_000,
         completion: @escaping (consuming Result<FileDescriptor, SystemError>) -> Void

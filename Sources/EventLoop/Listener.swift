@@ -17,8 +17,8 @@ public final class Listener {
     private static let pauseNanoseconds: UInt64 = 100_000_000
     private static let acceptsPerTurn = 32
 
-    /// Listens (see `ListeningSocket` about files that are in the way). `onAccept` gets a non-blocking socket and who is
-    /// at its other end.
+    /// Listens (see `ListeningSocket` about files that are in the way). `onAccept` gets a non-blocking socket and who
+    /// is at its other end.
     public init(
         _ loop: EventLoop, endpoint: Endpoint, permissions: UInt32 = 0o600,
         onAccept: @escaping (consuming FileDescriptor, PeerIdentity) -> Void

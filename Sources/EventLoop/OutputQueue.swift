@@ -3,8 +3,8 @@ internal import Linux
 
 /// What a stream could not send yet, in order.
 ///
-/// Small pieces are copied together, large arrays are kept as they are. Descriptors are duplicates of the queue's own and
-/// go with the first byte of their piece.
+/// Small pieces are copied together, large arrays are kept as they are. Descriptors are duplicates of the queue's own
+/// and go with the first byte of their piece.
 struct OutputQueue: ~Copyable {
     private struct Piece {
         var bytes: [UInt8]

@@ -22,8 +22,8 @@ public final class Poll {
 
     private let core: Core
 
-    /// Waits for nothing yet. The descriptor is borrowed, must be non-blocking and stay open until `close()`, and has no
-    /// other poll on this loop.
+    /// Waits for nothing yet. The descriptor is borrowed, must be non-blocking and stay open until `close()`, and has
+    /// no other poll on this loop.
     public init(_ loop: EventLoop, descriptor: Int32, handler: @escaping (Events) -> Void) throws(SystemError) {
         core = try Core(loop, descriptor, handler)
     }

@@ -21,8 +21,8 @@ public enum StreamCloseReason: Hashable, Sendable, CustomStringConvertible {
 
 /// The user of a stream.
 public protocol StreamDelegate: AnyObject {
-    /// Bytes came. They are the stream's buffer: whatever is not used up now has to be copied. Descriptors came with some
-    /// of the bytes; those that are not taken are closed.
+    /// Bytes came. They are the stream's buffer: whatever is not used up now has to be copied. Descriptors came with
+    /// some of the bytes; those that are not taken are closed.
     func stream(_ stream: Stream, received bytes: RawSpan, descriptors: inout DescriptorQueue)
 
     /// Output had to wait and is all sent now.
@@ -113,8 +113,16 @@ public final class Stream {
 
     /// Runs `body` and sends what it sends with as few system calls as possible when it returns.
     public func coalescing(_ body: () -> Void) {
-        corks += 1
+        cork()
         body()
+        uncork()
+    }
+
+    /// Holds output back until the matching `uncork()`. Calls nest.
+    public func cork() { corks += 1 }
+
+    /// Sends what was held back since the matching `cork()`.
+    public func uncork() {
         corks -= 1
         if corks == 0 && !output.isEmpty && !isBlocked { flush() }
     }

@@ -1,3 +1,4 @@
+import Carriers
 import Linux
 import SoftGPU
 
@@ -68,7 +69,7 @@ final class CoherentTransfer {
                 offset += length
                 outstanding += 1
                 session.carrier.readGuestMemory(
-                    address: run.first * UInt64(Self.pageBytes), length: UInt64(length)
+                    address: run.first * UInt64(Self.pageBytes), length: length
                 ) { [weak self] result in
                     guard let self else { return }
                     switch result {

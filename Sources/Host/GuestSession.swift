@@ -1,5 +1,7 @@
 import Carriers
 import DXGProtocol
+import EventLoop
+import Glibc
 import Linux
 import Logging
 import SoftGPU
@@ -29,7 +31,7 @@ final class GuestSession {
     private var channels: [UInt32: Channel] = [:]
 
     let modelOptions: GuestOptions
-    let welcome: Welcome
+    let admission: Admission
 
     init(id: GuestID, hello: Hello, carrier: StreamCarrier, server: Server) throws(SystemError) {
         self.id = id
@@ -75,9 +77,9 @@ final class GuestSession {
         modelOptions = GuestOptions(
             ioSpaceBytes: ioBytes, localBytes: defaults.limits.memory, asyncMessages: defaults.asyncMessages,
             limits: defaults.limits, adapters: adapters)
-        welcome = Welcome(
-            features: hello.features.intersection([.guestMemoryShared, .ioSpaceShared]), guestID: guestID,
-            ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count), ioSpace: ioSpace)
+        admission = Admission(
+            guestID: guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
+            features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.descriptor.rawValue)
     }
 
     /// An id for a guest that brought none.
@@ -117,21 +119,24 @@ final class GuestSession {
 
     // MARK: VMBus
 
-    private func handle(_ actions: [VMBusAction]) {
-        for action in actions {
+    /// Handles actions in their order: what handling one has the server do next goes behind those that are there.
+    private func handle(_ list: [VMBusAction]) {
+        var actions = list
+        var position = 0
+        while position < actions.count {
+            let action = actions[position]
+            position += 1
             switch action {
             case .send(let message):
                 carrier.send(controlMessage: message.encoded())
             case .connected(let version):
                 server.log.server(.debug, "\(id): VMBus \(version)")
             case .open(let opening):
-                open(opening)
+                open(opening, &actions)
             case .close(let key, let relid):
                 if let channel = channel(of: key) { relids[channel] = nil }
                 channels[relid] = nil
-                var next: [VMBusAction] = []
-                vmbus.channelClosed(relid: relid, into: &next)
-                handle(next)
+                vmbus.channelClosed(relid: relid, into: &actions)
             case .modify:
                 break
             case .gpadlCreated(let id, _, let ranges):
@@ -147,19 +152,17 @@ final class GuestSession {
         }
     }
 
-    private func open(_ opening: ChannelOpening) {
-        var next: [VMBusAction] = []
+    private func open(_ opening: ChannelOpening, _ actions: inout [VMBusAction]) {
         // Rings need shared guest memory with feature 2, which this host does not grant.
         if let channel = channel(of: opening.key), opening.ring == nil {
             relids[channel] = opening.relid
             channels[opening.relid] = channel
-            vmbus.channelOpened(relid: opening.relid, success: true, into: &next)
+            vmbus.channelOpened(relid: opening.relid, success: true, into: &actions)
         } else {
             server.log.guest(
                 id, .info, "channel \(opening.relid) asks for a ring, which was not granted", at: server.loop.now)
-            vmbus.channelOpened(relid: opening.relid, success: false, into: &next)
+            vmbus.channelOpened(relid: opening.relid, success: false, into: &actions)
         }
-        handle(next)
     }
 
     private func channel(of key: OfferKey) -> Channel? {
@@ -202,43 +205,43 @@ extension GuestSession: GuestCarrierDelegate {
             server.model.receive(packet.payload, from: id, on: channel, transaction: transaction, at: server.now))
     }
 
-    func carrier(
-        _ carrier: StreamCarrier, readConfiguration function: UInt32, offset: UInt16, width: UInt16
-    ) -> UInt32 {
+    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
+        let function = Int(address.function)
         // A function that is not there answers with ones, as the bus does.
-        guard functions.indices.contains(Int(function)) else { return .max }
-        return functions[Int(function)].read(offset: Int(offset), width: Int(width))
+        guard functions.indices.contains(function) else { return .max >> (32 - 8 * UInt32(address.width)) }
+        return functions[function].read(offset: Int(address.offset), width: Int(address.width))
     }
 
-    func carrier(
-        _ carrier: StreamCarrier, writeConfiguration function: UInt32, offset: UInt16, width: UInt16, value: UInt32
-    ) {
-        guard functions.indices.contains(Int(function)) else { return }
-        functions[Int(function)].write(offset: Int(offset), width: Int(width), value: value)
+    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
+        let function = Int(address.function)
+        guard functions.indices.contains(function) else { return }
+        functions[function].write(offset: Int(address.offset), width: Int(address.width), value: value)
         let version = functions.map(\.negotiatedInterfaceVersion).max() ?? ConfigurationSpace.oldestInterfaceVersion
         server.model.negotiate(id, version: version >= 40 ? .v40 : .v27)
     }
 
     func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {
-        sharedRegions = regions
-        server.model.shareMemory(id, regions: regions.map { GuestMemoryRegion(base: $0.base, length: $0.length) })
+        sharedRegions += regions
+        server.model.shareMemory(
+            id, regions: sharedRegions.map { GuestMemoryRegion(base: $0.region.base, length: $0.region.bytes) })
     }
 
     func carrier(
         _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
-    ) -> Result<[UInt8], IOSpaceError> {
-        guard isInIOSpace(offset, length) else { return .failure(.outOfRange) }
-        return .success(ioMapping.read(at: Int(offset), count: Int(length)))
+    ) throws(SystemError) -> [UInt8] {
+        try requireIOSpace(offset, UInt64(length))
+        return ioMapping.read(at: Int(offset), count: Int(length))
     }
 
-    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) -> IOSpaceError? {
-        guard isInIOSpace(offset, UInt32(bytes.byteCount)) else { return .outOfRange }
+    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+        try requireIOSpace(offset, UInt64(bytes.byteCount))
         ioMapping.write(bytes, at: Int(offset))
-        return nil
     }
 
-    private func isInIOSpace(_ offset: UInt64, _ length: UInt32) -> Bool {
-        offset <= ioSpace.bytes && UInt64(length) <= ioSpace.bytes - offset
+    private func requireIOSpace(_ offset: UInt64, _ length: UInt64) throws(SystemError) {
+        guard offset <= ioSpace.bytes, length <= ioSpace.bytes - offset else {
+            throw SystemError(code: EFAULT, operation: "reach \(length) bytes of the IO space at \(offset)")
+        }
     }
 
     func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
@@ -253,6 +256,8 @@ extension GUID {
     /// The channel of a guest's virtual GPU. Its first eight bytes are the adapter's LUID in the guest
     /// (docs/protocol/semantics.md 1.1).
     static func vgpuInstance(guest: GuestID, index: Int) -> GUID {
-        GUID(0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0, 0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
+        GUID(
+            0x3_0000 + UInt32(index), UInt16(truncatingIfNeeded: index + 1), 0,
+            0x8a51_0000_0000_0000 | UInt64(guest.rawValue))
     }
 }

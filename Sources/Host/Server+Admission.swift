@@ -1,5 +1,6 @@
 public import Carriers
 public import Linux
+import Logging
 
 /// A connection before its guest is admitted: nothing but HELLO may come.
 extension Server: GuestCarrierDelegate {

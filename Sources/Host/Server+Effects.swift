@@ -1,7 +1,7 @@
-import DXGProtocol
+import Carriers
+import EventLoop
 import Linux
 import SoftGPU
-import Workers
 
 /// The model's effects, carried out. An effect on a guest or an address space that is gone does nothing.
 extension Server {
@@ -16,12 +16,11 @@ extension Server {
         case .openAddressSpace(let id, let guest):
             openSpace(id, guest)
         case .closeAddressSpace(let id):
-            spaces.removeValue(forKey: id)?.close()
-            continueDraining()
+            closeSpace(id)
         case .map(let id, let address, let span, let access):
             spaces[id]?.map(span, at: address, access)
         case .mapZero(let id, let address, let length):
-            spaces[id]?.mapZero(at: address, length: length)
+            spaces[id]?.unmap(address, length)
         case .unmap(let id, let address, let length):
             spaces[id]?.unmap(address, length)
         case .barrier(let barrier, let ids):
@@ -48,6 +47,13 @@ extension Server {
         }
     }
 
+    private func closeSpace(_ id: AddressSpaceID) {
+        guard let space = spaces.removeValue(forKey: id) else { return }
+        closingSpaces[id] = space
+        space.close { [weak self] in self?.closingSpaces[id] = nil }
+        continueDraining()
+    }
+
     private func run(_ job: Job) {
         if let space = spaces[job.space] {
             space.run(job)
@@ -57,7 +63,7 @@ extension Server {
     }
 
     /// Reports the end of a job with what its fences hold now.
-    func jobEnded(_ job: Job, outcome: JobOutcome, startedAt: Instant, endedAt: Instant) {
+    func jobEnded(_ job: Job, outcome: ModelOutcome, startedAt: Instant, endedAt: Instant) {
         let fences = sessions[job.guest].map { session in
             job.fenceOffsets.map { session.ioMapping.loadUInt64(at: Int($0)) }
         }
@@ -69,7 +75,7 @@ extension Server {
 
     /// The barrier is passed when the last of the workers has carried out all that it was told before.
     private func passBarrier(_ barrier: BarrierID, _ ids: [AddressSpaceID]) {
-        let workers = ids.compactMap { spaces[$0] }
+        let workers = ids.compactMap { spaces[$0] ?? closingSpaces[$0] }
         guard !workers.isEmpty else { return perform(model.barrierPassed(barrier, at: now)) }
         var outstanding = workers.count
         for worker in workers {

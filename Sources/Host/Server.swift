@@ -1,6 +1,6 @@
 import Carriers
 public import EventLoop
-import Linux
+public import Linux
 public import Logging
 import SoftGPU
 import VMBus
@@ -17,12 +17,14 @@ public final class Server {
     let model: SoftGPU
     let log: GuestLog
 
-    private var listeners: [Listener] = []
+    private var listeners: [StreamCarrierListener] = []
     private var dialers: [Connector] = []
     var sessions: [GuestID: GuestSession] = [:]
-    /// Connections whose guest has not been admitted yet.
-    private var halfOpen: [ObjectIdentifier: StreamCarrier] = [:]
+    /// Connections that this side made, whose guest has not been admitted yet.
+    private var dialed: [ObjectIdentifier: StreamCarrier] = [:]
     var spaces: [AddressSpaceID: SpaceWorker] = [:]
+    /// Closed address spaces whose process has not been collected yet.
+    var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
     private var lastGuest: UInt32 = 0
 
     private var effects: [Effect] = []
@@ -62,36 +64,32 @@ public final class Server {
     // MARK: Guests come
 
     private func listen(on endpoint: Endpoint) throws(SystemError) {
-        if case .hybridDial = endpoint { return try dial(endpoint) }
-        let listener = try Listener(loop, endpoint: endpoint) { [weak self] socket, peer in
-            self?.accept(socket, peer: peer)
-        }
+        if case .hybridDial = endpoint { return dial(endpoint) }
+        let listener = try StreamCarrierListener(loop, endpoint: endpoint, delegate: self)
         listener.onError = { [log] error in log.server(.warning, "\(endpoint): \(error)") }
         listeners.append(listener)
         log.server(.info, "listening on \(endpoint)")
     }
 
-    private func dial(_ endpoint: Endpoint) throws(SystemError) {
+    /// Connects to a guest through its monitor, which need not be there yet.
+    private func dial(_ endpoint: Endpoint) {
         dialers.append(
-            try Connector(loop, endpoint: endpoint) { [weak self] result in
+            Connector(loop, to: endpoint) { [weak self] result in
                 guard let self else { return }
-                switch consume result {
-                case .connected(let socket, let peer): accept(socket, peer: peer)
-                case .failed(let error): log.server(.warning, "\(endpoint): \(error)")
+                do throws(SystemError) {
+                    let socket = try result.get()
+                    let peer = try PeerIdentity.ofUnixSocket(socket.rawValue)
+                    let carrier = try StreamCarrier(
+                        loop, socket: socket, peer: peer, carriesDescriptors: false, delegate: self)
+                    dialed[ObjectIdentifier(carrier)] = carrier
+                } catch {
+                    log.server(.warning, "\(endpoint): \(error)")
                 }
             })
+        log.server(.info, "connecting to \(endpoint)")
     }
 
-    private func accept(_ socket: consuming FileDescriptor, peer: PeerIdentity) {
-        do throws(SystemError) {
-            let carrier = try StreamCarrier(loop, socket: socket, peer: peer, delegate: self)
-            halfOpen[ObjectIdentifier(carrier)] = carrier
-        } catch {
-            log.server(.warning, "a connection of \(peer) could not be taken: \(error)")
-        }
-    }
-
-    func forget(_ carrier: StreamCarrier) { halfOpen[ObjectIdentifier(carrier)] = nil }
+    func forget(_ carrier: StreamCarrier) { dialed[ObjectIdentifier(carrier)] = nil }
 
     /// Decides on a guest that has said who it is.
     func admit(_ hello: Hello, from carrier: StreamCarrier, peer: PeerIdentity) -> AdmissionDecision {
@@ -100,7 +98,7 @@ public final class Server {
             return .refuse(.guestLimit, "the limit of \(options.guests.maximumGuests) guests is reached")
         }
         if hello.guestID != .zero, sessions.values.contains(where: { $0.guestID == hello.guestID }) {
-            return .refuse(.alreadyConnected, "guest \(hello.guestID) is connected")
+            return .refuse(.guestAlreadyConnected, "guest \(hello.guestID) is connected")
         }
         lastGuest += 1
         let id = GuestID(rawValue: lastGuest)
@@ -111,7 +109,7 @@ public final class Server {
             carrier.delegate = session
             log.server(.info, "\(id) '\(hello.name)' connected from \(peer)")
             perform(model.connect(id, options: session.modelOptions, at: now))
-            return .admit(session.welcome)
+            return .admit(session.admission)
         } catch {
             return .refuse(.resourceLimit, "no memory for the guest: \(error)")
         }
@@ -181,8 +179,8 @@ public final class Server {
         phase = .ended
         closeListeners()
         drainTimer?.close()
-        for carrier in halfOpen.values { carrier.refuse(.shuttingDown, "the server is shutting down") }
-        halfOpen.removeAll()
+        for carrier in dialed.values { carrier.refuse(.shuttingDown, "the server is shutting down") }
+        dialed.removeAll()
         for session in sessions.values.sorted(by: { $0.id < $1.id }) {
             session.carrier.refuse(.shuttingDown, "the server is shutting down")
             sessionClosed(session, reason: "the server is shutting down")

@@ -1,4 +1,4 @@
-public import Carriers
+import DXGProtocol
 public import Linux
 public import SoftGPU
 public import VMBus

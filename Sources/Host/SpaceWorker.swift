@@ -1,5 +1,9 @@
+import Carriers
+import EventLoop
 import Linux
+import Logging
 import SoftGPU
+import WorkerProtocol
 import Workers
 
 /// The worker of one GPU address space, as the model's effects use it: in the model's words, and with the guest's
@@ -13,6 +17,8 @@ final class SpaceWorker {
     private var running: [UInt64: Run] = [:]
     private var barriers: [UInt64: () -> Void] = [:]
     private var lastToken: UInt64 = 0
+    /// The worker's file numbers of shared regions.
+    private var regionFiles: [Int: Int] = [:]
 
     private struct Run {
         let job: Job
@@ -25,13 +31,10 @@ final class SpaceWorker {
         self.server = server
         self.session = session
         let engines = server.options.adapters.map(\.nodes.count).max() ?? 1
-        var files = [
+        let files = [
             WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
-        for region in session.sharedRegions {
-            files.append(WorkerFile(descriptor: region.memory.descriptor.rawValue, bytes: region.memory.bytes))
-        }
         worker = try AddressSpaceWorker(
             loop: server.loop,
             options: WorkerOptions(
@@ -43,15 +46,17 @@ final class SpaceWorker {
 
     // MARK: Memory
 
-    func map(_ span: MemorySpan, at address: UInt64, _ access: SoftGPU.GPUAccess) {
-        let (file, offset) = place(of: span)
-        worker?.map(
-            GPUMapping(
-                address: address, length: span.length, file: file, offset: offset,
-                access: access == .readWrite ? .readWrite : .read))
+    func map(_ span: MemorySpan, at address: UInt64, _ access: ModelAccess) {
+        do throws(SystemError) {
+            let (file, offset) = try place(of: span)
+            worker?.map(
+                GPUMapping(
+                    address: address, length: span.length, file: file, offset: offset,
+                    access: access == .readWrite ? .readWrite : .read))
+        } catch {
+            server.perform(server.model.addressSpaceFailed(id, reason: "guest memory: \(error)", at: server.now))
+        }
     }
-
-    func mapZero(at address: UInt64, length: UInt64) { worker?.mapZero(address: address, length: length) }
 
     func unmap(_ address: UInt64, _ length: UInt64) { worker?.unmap(address: address, length: length) }
 
@@ -60,15 +65,24 @@ final class SpaceWorker {
         guard let worker else { return passed() }
         lastToken += 1
         barriers[lastToken] = passed
-        worker.synchronize(token: lastToken)
+        if !worker.isClosed { worker.synchronize(token: lastToken) }
     }
 
-    /// Files in the order that the worker was given them.
-    private func place(of span: MemorySpan) -> (file: Int, offset: UInt64) {
+    /// The worker's number of a file, and the place in it. Regions of guest memory are handed over at their first use,
+    /// because a guest can share more at any time.
+    private func place(of span: MemorySpan) throws(SystemError) -> (file: Int, offset: UInt64) {
         switch span.file {
-        case .ioSpace: (0, span.offset)
-        case .local: (1, span.offset)
-        case .guestMemory(let region): (2 + region, session.sharedRegions[region].fileOffset + span.offset)
+        case .ioSpace: return (0, span.offset)
+        case .local: return (1, span.offset)
+        case .guestMemory(let index):
+            let shared = session.sharedRegions[index]
+            let offset = shared.region.fileOffset + span.offset
+            if let file = regionFiles[index] { return (file, offset) }
+            guard let worker else { return (0, 0) }
+            let file = try worker.addFile(
+                WorkerFile(descriptor: shared.file.rawValue, bytes: shared.region.fileOffset + shared.region.bytes))
+            regionFiles[index] = file
+            return (file, offset)
         }
     }
 
@@ -105,20 +119,23 @@ final class SpaceWorker {
         }
     }
 
-    private func finish(_ job: Job, _ outcome: SoftGPU.JobOutcome, _ startedAt: Instant, _ endedAt: Instant) {
+    private func finish(_ job: Job, _ outcome: ModelOutcome, _ startedAt: Instant, _ endedAt: Instant) {
         guard let run = running.removeValue(forKey: job.id.rawValue) else { return }
         run.transfer?.end()
         server.jobEnded(job, outcome: outcome, startedAt: startedAt, endedAt: endedAt)
     }
 
-    func close() {
+    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch memory.
+    func close(_ gone: @escaping () -> Void) {
         for run in running.values { run.transfer?.end() }
         running.removeAll()
-        worker?.close()
-        worker = nil
-        let waiting = barriers.sorted { $0.key < $1.key }
-        barriers.removeAll()
-        for barrier in waiting { barrier.value() }
+        worker?.close { [self] in
+            worker = nil
+            let waiting = barriers.sorted { $0.key < $1.key }
+            barriers.removeAll()
+            for barrier in waiting { barrier.value() }
+            gone()
+        }
     }
 }
 
@@ -128,7 +145,7 @@ extension SpaceWorker: AddressSpaceWorkerDelegate {
     ) {
         guard let run = running[id] else { return }
         let job = run.job
-        let result = SoftGPU.JobOutcome(outcome)
+        let result = ModelOutcome(outcome)
         let start = Instant(nanoseconds: startedAt)
         let end = Instant(nanoseconds: endedAt)
         running[id]?.isOnWorker = false
@@ -150,20 +167,5 @@ extension SpaceWorker: AddressSpaceWorkerDelegate {
 
     func worker(_ worker: AddressSpaceWorker, synchronized token: UInt64) {
         barriers.removeValue(forKey: token)?()
-    }
-}
-
-extension SoftGPU.JobOutcome {
-    init(_ outcome: Workers.JobOutcome) {
-        self =
-            switch outcome {
-            case .completed: .completed
-            case .pageFault(let address, let isWrite, _): .pageFault(address: address, isWrite: isWrite)
-            case .invalidCommand(let offset, let reason):
-                .invalidCommand(reason: "packet at \(offset): \(reason)")
-            case .faulted(let offset, let fault): .invalidCommand(reason: "packet at \(offset): \(fault)")
-            case .aborted: .aborted
-            case .lost(let reason): .lost(reason: "\(reason)")
-            }
     }
 }

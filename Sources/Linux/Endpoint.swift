@@ -14,7 +14,8 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     case unix(path: String)
     /// A vsock address: `vsock:CID:PORT`, with `any` for `anyCID`.
     case vsock(cid: UInt32, port: UInt32)
-    /// Hybrid vsock, started by the guest: a unix socket named `PATH_PORT` (docs/protocol/vmbus.md 3.1): `hybrid:PATH:PORT`.
+    /// Hybrid vsock, started by the guest: a unix socket named `PATH_PORT` (docs/protocol/vmbus.md 3.1):
+    /// `hybrid:PATH:PORT`.
     case hybrid(path: String, port: UInt32)
     /// Hybrid vsock, started by the host through the monitor's socket PATH: `hybrid-dial:PATH:PORT`.
     case hybridDial(path: String, port: UInt32)

@@ -38,6 +38,13 @@ public struct FileDescriptor: ~Copyable, Sendable {
         _ = try systemCall("set the flags of descriptor \(number)") { linux_set_nonblocking(number, on ? 1 : 0) }
     }
 
+    /// Whether the file is open for both reading and writing.
+    public borrowing func isReadWrite() throws(SystemError) -> Bool {
+        let number = rawValue
+        let flags = try systemCall("read the flags of descriptor \(number)") { fcntl(number, F_GETFL) }
+        return flags & O_ACCMODE == O_RDWR
+    }
+
     /// What the descriptor refers to.
     public borrowing func status() throws(SystemError) -> FileStatus {
         try FileStatus(of: rawValue)

@@ -48,8 +48,8 @@ public final class ListeningSocket {
         try Socket.accept(descriptor.rawValue)
     }
 
-    /// Two servers that start at once must not both find the same file stale, and one must not take the other's file for
-    /// stale between its bind and its listen: they take turns in the directory.
+    /// Two servers that start at once must not both find the same file stale, and one must not take the other's file
+    /// for stale between its bind and its listen: they take turns in the directory.
     private static func lockDirectory(of path: String) throws(SystemError) -> FileDescriptor {
         let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
         let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."

@@ -4,8 +4,8 @@ internal import Glibc
 /// A shared mapping of a file, unmapped with the object.
 ///
 /// Every access is checked against the mapping's size; one outside it is a programming error and stops the program, so
-/// offsets that a guest chose are checked first. Map only files that cannot become shorter (`MemorySeals.shrink`) or that
-/// a trusted process owns: touching a page that is gone raises SIGBUS.
+/// offsets that a guest chose are checked first. Map only files that cannot become shorter (`MemorySeals.shrink`) or
+/// that a trusted process owns: touching a page that is gone raises SIGBUS.
 @safe
 public final class MemoryMapping {
     // SAFETY: `base` is the start of `count` mapped bytes from init to deinit; nothing hands it out.
@@ -46,6 +46,13 @@ public final class MemoryMapping {
         checkWord(offset)
         precondition(isWritable, "store to a mapping for reading")
         unsafe linux_store_release(base + offset, value.littleEndian)
+    }
+
+    /// Copies all of another mapping of the same size in, by memcpy.
+    public func copy(from source: MemoryMapping) {
+        precondition(count == source.count, "mappings of different sizes")
+        precondition(isWritable, "store to a mapping for reading")
+        unsafe memcpy(base, source.base, count)
     }
 
     /// Copies bytes out.

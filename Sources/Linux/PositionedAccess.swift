@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Reading and writing a file at a place, all of it or an error.
 ///
-/// The calls copy, so a file that another process shortens at the same moment gives an error instead of the SIGBUS that a
-/// mapping would raise: the way to reach files that a guest owns.
+/// The calls copy, so a file that another process shortens at the same moment gives an error instead of the SIGBUS that
+/// a mapping would raise: the way to reach files that a guest owns.
 extension FileDescriptor {
     /// Fills `destination` from the bytes at `offset`. A file that ends earlier is ENXIO.
     public borrowing func read(at offset: UInt64, into destination: inout MutableRawSpan) throws(SystemError) {

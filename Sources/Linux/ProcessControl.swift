@@ -21,6 +21,17 @@ public enum ProcessControl {
     /// This process's id.
     public static var processID: Int32 { getpid() }
 
+    /// The file that this process runs, or nil where it cannot be found out.
+    public static var executablePath: String? {
+        unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, count in
+            // SAFETY: readlink writes at most the buffer's length and says how much.
+            let length = unsafe buffer.withMemoryRebound(to: CChar.self) { text in
+                unsafe text.baseAddress.map { unsafe readlink("/proc/self/exe", $0, text.count) } ?? -1
+            }
+            count = max(0, length)
+        }.nonEmptyText
+    }
+
     /// The calling thread's id.
     public static var threadID: Int32 { linux_gettid() }
 
@@ -76,8 +87,8 @@ public enum ProcessControl {
         _ = try systemCall("close descriptors from \(first)") { linux_close_range(UInt32(max(0, first)), .max) }
     }
 
-    /// Keeps every descriptor from `first` on out of programs that are started from now on, also those that this process
-    /// itself was started with.
+    /// Keeps every descriptor from `first` on out of programs that are started from now on, also those that this
+    /// process itself was started with.
     public static func closeDescriptorsOnExecution(from first: Int32) throws(SystemError) {
         _ = try systemCall("keep descriptors from \(first) out of other programs") {
             linux_close_range_on_exec(UInt32(max(0, first)), .max)
@@ -88,4 +99,8 @@ public enum ProcessControl {
     public static func ignoreBrokenPipes() {
         _ = Glibc.signal(SIGPIPE, SIG_IGN)
     }
+}
+
+extension [UInt8] {
+    fileprivate var nonEmptyText: String? { isEmpty ? nil : String(decoding: self, as: UTF8.self) }
 }

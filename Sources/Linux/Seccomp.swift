@@ -64,7 +64,8 @@ public struct SeccompListener: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
-    /// The next waiting call. Waits for one unless the descriptor was polled; nothing if the caller was killed meanwhile.
+    /// The next waiting call. Waits for one unless the descriptor was polled; nothing if the caller was killed
+    /// meanwhile.
     public borrowing func receive() throws(SystemError) -> SeccompNotification? {
         let number = descriptor.rawValue
         var raw = seccomp_notif()
@@ -84,8 +85,8 @@ public struct SeccompListener: ~Copyable, Sendable {
             arguments: [values.0, values.1, values.2, values.3, values.4, values.5])
     }
 
-    /// Lets the kernel carry out the call. Only for calls that are harmless whatever their arguments: another thread may
-    /// have changed what they point to.
+    /// Lets the kernel carry out the call. Only for calls that are harmless whatever their arguments: another thread
+    /// may have changed what they point to.
     public borrowing func allow(_ identifier: UInt64) throws(SystemError) {
         try respond(identifier, value: 0, error: 0, proceed: true)
     }
@@ -105,7 +106,8 @@ public struct SeccompListener: ~Copyable, Sendable {
         linux_seccomp_is_pending(descriptor.rawValue, identifier) == 0
     }
 
-    /// Asks for a faster hand-over of the CPU to the answered thread. Says whether the kernel does that (from Linux 6.6).
+    /// Asks for a faster hand-over of the CPU to the answered thread. Says whether the kernel does that (from Linux
+    /// 6.6).
     public borrowing func useSynchronousWakeup() -> Bool {
         linux_seccomp_set_synchronous_wakeup(descriptor.rawValue) == 0
     }

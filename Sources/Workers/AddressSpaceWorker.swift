@@ -24,7 +24,8 @@ public final class AddressSpaceWorker {
     private var failuresInARow = 0
     private var failedStartsInARow = 0
     private var isGivenUp = false
-    private(set) var isClosed = false
+    /// Whether `close` has been called.
+    public private(set) var isClosed = false
     private var startDeadline: UInt64?
     private var restartTime: UInt64?
     private var timer: Timer?
@@ -99,13 +100,14 @@ public final class AddressSpaceWorker {
         }
     }
 
-    /// Ends everything without a word to the delegate. Idempotent.
-    public func close() {
+    /// Ends everything without a word to the delegate. Nothing reaches the files any more when `gone` is called, which
+    /// may be before this returns. Idempotent: later calls do nothing.
+    public func close(_ gone: @escaping () -> Void = {}) {
         guard !isClosed else { return }
         isClosed = true
         timer?.close()
         timer = nil
-        process?.close()
+        if let process { process.close(gone) } else { gone() }
         process = nil
         files = []
         table = MappingTable()

@@ -36,11 +36,22 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var guest: GuestArguments
 
-    @Option(help: ArgumentHelp("Log lines from this level on: trace, debug, info, warning, error.", valueName: "level"))
+    @Option(
+        help: ArgumentHelp("Log lines from this level on: trace, debug, info, warning, error.", valueName: "level"),
+        transform: Serve.level)
     var logLevel: Logger.Level = .info
 
+    @Sendable private static func level(_ text: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text) else {
+            throw ValidationError("one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return level
+    }
+
     func validate() throws {
-        guard !endpoints.isEmpty else { throw ValidationError("--listen is needed at least once, such as unix:/tmp/gpu.sock") }
+        guard !endpoints.isEmpty else {
+            throw ValidationError("--listen is needed at least once, such as unix:/tmp/gpu.sock")
+        }
     }
 
     func run() throws {
@@ -85,7 +96,8 @@ struct GuestArguments: ParsableArguments {
     @Option(help: ArgumentHelp("GPU-PV interface version that is offered: 40 or 27.", valueName: "version"))
     var interfaceVersion: UInt32 = 40
 
-    @Option(help: ArgumentHelp("Highest VMBus version that is accepted: 2.4 to 5.3.", valueName: "version"),
+    @Option(
+        help: ArgumentHelp("Highest VMBus version that is accepted: 2.4 to 5.3.", valueName: "version"),
         transform: GuestArguments.version)
     var vmbusVersion: ProtocolVersion = .v5_3
 

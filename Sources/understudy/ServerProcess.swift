@@ -19,6 +19,7 @@ enum ServerProcess {
         var logger = Logger(label: "understudy", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel
         do throws(SystemError) {
+            try OpenFiles.raiseLimit()
             let loop = try EventLoop()
             var options = ServerOptions(
                 endpoints: endpoints, adapters: [adapter.profile], workerExecutable: Programs.worker,
@@ -48,7 +49,7 @@ enum ServerProcess {
         if let readyDescriptor {
             // Duplicated, so that closing it here leaves the caller's number alone; the reader sees the line at once.
             let ready = try FileDescriptor(duplicating: readyDescriptor)
-            try ready.write("ready\n")
+            StandardError.write("ready", to: ready.rawValue)
         }
         loop.run()
     }
@@ -56,28 +57,23 @@ enum ServerProcess {
 
 /// The programs of this project, which lie side by side.
 enum Programs {
-    /// The worker, beside this program.
-    static var worker: String {
-        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
-            unsafe readlink("/proc/self/exe", bytes.bindMemory(to: CChar.self).baseAddress, bytes.count)
-        }
-        guard count > 0 else { return "understudy-worker" }
-        let path = String(decoding: buffer.prefix(count), as: UTF8.self)
+    static var worker: String { beside("understudy-worker") }
+
+    /// A program of this project: in the same directory as this one.
+    static func beside(_ name: String) -> String {
+        guard let path = ProcessControl.executablePath else { return name }
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
-        return folder + "understudy-worker"
+        return folder + name
     }
 
     static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }
 
-/// Lines for people, beside the log.
+/// Lines that are not the log's.
 enum StandardError {
-    static func write(_ line: String) {
+    static func write(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }
-
-extension Logger.Level: @retroactive ExpressibleByArgument {}

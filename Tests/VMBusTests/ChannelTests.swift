@@ -266,6 +266,29 @@ struct ChannelTests {
         #expect(server.state(of: key) == nil)
     }
 
+    @Test func `A channel added before the guest asks for offers waits for that`() throws {
+        var server = try Fixture.server()
+        _ = server.receive(.initiateContact(InitiateContact(version: .v5_3)))
+        #expect(try server.add(.dxgVGPU(instance: GUID(1, 0, 0, 0))) == [])
+        #expect(server.receive(.requestOffers).count == 4)
+        #expect(try server.add(.dxgVGPU(instance: GUID(2, 0, 0, 0))).count == 1, "and from then on is offered at once")
+    }
+
+    @Test func `An open that was queued is forgotten with its connection`() throws {
+        var server = try Fixture.opened()
+        _ = server.receive(.closeChannel(relid: relid))
+        _ = server.receive(Fixture.ring(8, relid: relid))
+        _ = server.receive(.openChannel(Fixture.open(relid, ring: 8)))
+        _ = server.disconnect()
+        #expect(server.closed(relid) == [.gpadlTornDown(id: 7), .gpadlTornDown(id: 8), .reset], "no second open")
+        _ = server.receive(.initiateContact(InitiateContact(version: .v5_3)))
+        _ = server.receive(.requestOffers)
+        _ = server.receive(Fixture.ring(8, relid: relid))
+        #expect(
+            server.receive(.gpadlTeardown(GPADLTeardown(relid: relid, gpadl: 8)))
+                == [.gpadlTornDown(id: 8), .send(.gpadlTorndown(GPADLTorndown(gpadl: 8)))], "nobody holds it")
+    }
+
     @Test func `Offers are limited, distinct, and give the driver its IO space`() throws {
         var server = try Fixture.server { $0.limits.maximumChannels = 3 }
         #expect(throws: OfferError.duplicate(Fixture.vgpu.key)) { try server.add(Fixture.vgpu) }

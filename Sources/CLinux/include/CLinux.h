@@ -90,3 +90,6 @@ static inline void linux_store_release(void *address, uint64_t value)
 {
     __atomic_store_n((uint64_t *)address, value, __ATOMIC_RELEASE);
 }
+
+/* Whether the processor and the system provide AVX2 and FMA. */
+int linux_has_avx2(void);

@@ -3,7 +3,7 @@
 /// Control messages of the guest, and what its owner (the devices behind the channels) does, go in; actions come out,
 /// to be carried out in their order. It reads no clock, does no input or output, and holds memory only within its
 /// limits. An owner answers each `open` with `channelOpened` and each `close` with `channelClosed`, from within
-/// handling the action or later.
+/// handling the action or later; what follows from such an answer is carried out after the rest of the list.
 ///
 /// Whatever a guest sends is answered or reported as `VMBusAction.protocolError`: it ends nothing but the message.
 public struct VMBusServer: Sendable {

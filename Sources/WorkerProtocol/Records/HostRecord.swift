@@ -80,6 +80,11 @@ public enum HostRecord: Hashable, Sendable {
     ///
     /// - Throws: `RecordError` when the kind is unknown or a word has an impossible value.
     public init(_ record: Record) throws(RecordError) {
+        self = try HostRecord.decode(record)
+        try record.requireEqual(self.record)
+    }
+
+    private static func decode(_ record: Record) throws(RecordError) -> HostRecord {
         let words = record.words
         let engine = record.operand
         switch record.kind {
@@ -91,33 +96,25 @@ public enum HostRecord: Hashable, Sendable {
             guard let descriptor = UInt32(exactly: words[3]) else {
                 throw .badValue(kind: record.kind, word: 3, value: words[3])
             }
-            try record.requireZero(from: 5)
-            self = .map(
+            return .map(
                 MapOrder(
                     address: words[1], length: words[2], descriptor: descriptor, offset: words[4], access: access))
         case Kind.unmap:
-            try record.requireZero(from: 3)
-            self = .unmap(address: words[1], length: words[2])
+            return .unmap(address: words[1], length: words[2])
         case Kind.run:
-            try record.requireZero(from: 4)
-            self = .run(RunOrder(job: words[1], engine: engine, address: words[2], length: words[3]))
+            return .run(RunOrder(job: words[1], engine: engine, address: words[2], length: words[3]))
         case Kind.abort:
-            try record.requireZero(from: 2)
-            self = .abort(job: words[1], engine: engine)
+            return .abort(job: words[1], engine: engine)
         case Kind.codeReady:
-            try record.requireZero(from: 5)
-            self = .codeReady(
+            return .codeReady(
                 job: words[1], engine: engine,
                 image: CodeImageSize(imageBytes: words[2], fileBytes: words[3], alignment: words[4]))
         case Kind.codeUnmapped:
-            try record.requireZero(from: 3)
-            self = .codeUnmapped(job: words[1], engine: engine, address: words[2])
+            return .codeUnmapped(job: words[1], engine: engine, address: words[2])
         case Kind.codeRefused:
-            try record.requireZero(from: 2)
-            self = .codeRefused(job: words[1], engine: engine)
+            return .codeRefused(job: words[1], engine: engine)
         case Kind.synchronize:
-            try record.requireZero(from: 2)
-            self = .synchronize(token: words[1])
+            return .synchronize(token: words[1])
         default:
             throw .unknownKind(record.kind)
         }

@@ -43,9 +43,9 @@ public struct Record: Sendable {
         }
     }
 
-    /// Fails unless the words from `first` on are zero: unused words carry nothing.
-    func requireZero(from first: Int) throws(RecordError) {
-        for index in first..<8 where words[index] != 0 {
+    /// Fails unless all words are those of another record of this kind: what carries no meaning is zero.
+    func requireEqual(_ other: Record) throws(RecordError) {
+        for index in 0..<8 where words[index] != other.words[index] {
             throw .badValue(kind: kind, word: index, value: words[index])
         }
     }

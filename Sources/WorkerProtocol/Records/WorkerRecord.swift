@@ -71,34 +71,34 @@ public enum WorkerRecord: Hashable, Sendable {
     ///
     /// - Throws: `RecordError` when the kind is unknown or a word has an impossible value.
     public init(_ record: Record) throws(RecordError) {
+        self = try WorkerRecord.decode(record)
+        try record.requireEqual(self.record)
+    }
+
+    private static func decode(_ record: Record) throws(RecordError) -> WorkerRecord {
         let words = record.words
         switch record.kind {
         case Kind.hello:
-            try record.requireZero(from: 2)
-            self = .hello(version: words[1])
+            return .hello(version: words[1])
         case Kind.ready:
-            try record.requireZero(from: 1)
-            self = .ready
+            return .ready
         case Kind.failed:
             guard let stage = StartStage(rawValue: record.operand) else {
                 throw .badValue(kind: record.kind, word: 0, value: UInt64(record.operand))
             }
-            self = .failed(stage: stage, code: Int32(truncatingIfNeeded: words[1]))
+            return .failed(stage: stage, code: Int32(truncatingIfNeeded: words[1]))
         case Kind.ended:
             let end = try JobEnd(kind: record.kind, what: words[5], detail: words[6], number: words[7])
-            self = .ended(
+            return .ended(
                 JobReport(
                     job: words[1], engine: record.operand, end: end, packetOffset: words[4], startedAt: words[2],
                     endedAt: words[3]))
         case Kind.needCode:
-            try record.requireZero(from: 4)
-            self = .needCode(job: words[1], engine: record.operand, address: words[2], size: words[3])
+            return .needCode(job: words[1], engine: record.operand, address: words[2], size: words[3])
         case Kind.orderFailed:
-            try record.requireZero(from: 3)
-            self = .orderFailed(address: words[1], length: words[2], code: Int32(bitPattern: record.operand))
+            return .orderFailed(address: words[1], length: words[2], code: Int32(bitPattern: record.operand))
         case Kind.synchronized:
-            try record.requireZero(from: 2)
-            self = .synchronized(token: words[1])
+            return .synchronized(token: words[1])
         default:
             throw .unknownKind(record.kind)
         }

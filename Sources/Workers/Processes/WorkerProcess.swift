@@ -35,6 +35,8 @@ final class WorkerProcess {
     private var flushIsDue = false
     private var waitsForRoom = false
     private var failure: WorkerFailure?
+    /// Keeps a closed process until it is gone.
+    private var farewell: (process: WorkerProcess, gone: () -> Void)?
     private var buffer = [UInt8](repeating: 0, count: Record.size * Record.maximumPerMessage)
 
     /// The seccomp listener with its poll.
@@ -65,16 +67,16 @@ final class WorkerProcess {
         }
     }
 
-    deinit { close() }
-
     var processID: Int32? { child?.processID }
 
-    /// Kills the process without hearing more of it.
-    func close() {
+    /// Kills the process without hearing more of it than that it is gone: nothing of it runs when `gone` is called.
+    func close(_ gone: @escaping () -> Void) {
         delegate = nil
         stopListening()
-        try? child?.signal(SIGKILL)
-        child = nil
+        guard let child else { return gone() }
+        try? child.signal(SIGKILL)
+        // The process has no owner any more, but it must be collected.
+        farewell = (self, gone)
     }
 
     /// Kills the process; `ended` follows when it is gone. The first reason counts.
@@ -95,6 +97,11 @@ final class WorkerProcess {
     }
 
     private func hasExited(_ status: ExitStatus) {
+        if let gone = farewell?.gone {
+            child = nil
+            farewell = nil
+            return gone()
+        }
         // What it said before it went still counts.
         if failure == nil { readChannel(limit: .max) }
         stopListening()

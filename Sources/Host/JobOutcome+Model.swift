@@ -1,0 +1,17 @@
+import SoftGPU
+import Workers
+
+extension ModelOutcome {
+    /// The end of a job as the model knows it: what is no page fault is a fault of the command buffer.
+    init(_ outcome: Workers.JobOutcome) {
+        self =
+            switch outcome {
+            case .completed: .completed
+            case .pageFault(let address, let isWrite, _): .pageFault(address: address, isWrite: isWrite)
+            case .invalidCommand(let offset, let reason): .invalidCommand(reason: "packet at \(offset): \(reason)")
+            case .faulted(let offset, let fault): .invalidCommand(reason: "packet at \(offset): \(fault)")
+            case .aborted: .aborted
+            case .lost(let reason): .lost(reason: "\(reason)")
+            }
+    }
+}

@@ -1,0 +1,178 @@
+import DXGProtocol
+import Testing
+import VMBus
+
+@testable import SoftGPU
+
+/// A host around the model on virtual time: it carries effects out in fakes, has every one of them checked, and feeds
+/// the ends of jobs and barriers back, by itself or when the test says so.
+final class TestHost {
+    let model: SoftGPU
+    let checker: TraceChecker
+    /// Nanoseconds.
+    private(set) var now: UInt64 = 1_000
+    /// Whether jobs end by themselves with the input that started them.
+    var completesJobs = true
+    /// Whether aborted jobs end by themselves.
+    var completesAborts = true
+    /// Whether barriers pass by themselves.
+    var passesBarriers = true
+    /// How long a job takes that completes by itself.
+    var jobNanoseconds: UInt64 = 1_000
+
+    /// Jobs on workers, oldest first.
+    private(set) var jobs: [Job] = []
+    /// Jobs that were told to stop and have not ended.
+    private(set) var aborted: [JobID] = []
+    private(set) var barriers: [(id: BarrierID, spaces: [AddressSpaceID])] = []
+    /// Everything since the last ``clearTrace()``.
+    private(set) var trace: [Effect] = []
+    private var guests: [GuestID: VirtualGuest] = [:]
+    private var lastGuest: UInt32 = 0
+    private var isDraining = false
+
+    static let profile = AdapterProfile(
+        localMemory: 64 << 20, nonLocalMemory: 64 << 20, hostLUID: LUID(low: 77, high: 1),
+        guid: Array(1...16))
+
+    init(profiles: [AdapterProfile] = [TestHost.profile], configure: (inout SoftGPUOptions) -> Void = { _ in }) {
+        var options = SoftGPUOptions(adapters: profiles)
+        configure(&options)
+        model = SoftGPU(options: options)
+        checker = TraceChecker()
+    }
+
+    // MARK: Guests
+
+    /// A guest with as many virtual GPUs as there are adapters, connected, with nothing sent yet.
+    func connect(
+        version: InterfaceVersion = .v40, ioSpaceBytes: UInt64 = 32 << 20, localBytes: UInt64 = 128 << 20,
+        configure: (inout GuestOptions) -> Void = { _ in }
+    ) -> VirtualGuest {
+        lastGuest += 1
+        let id = GuestID(rawValue: lastGuest)
+        var options = GuestOptions(
+            ioSpaceBytes: ioSpaceBytes, localBytes: localBytes,
+            adapters: model.options.adapters.indices.map {
+                VirtualAdapterOptions(physicalAdapter: $0, vgpuLUID: LUID(low: UInt32(500 + $0), high: 9))
+            })
+        configure(&options)
+        let guest = VirtualGuest(host: self, id: id, version: version, options: options)
+        guests[id] = guest
+        carryOut(model.connect(id, options: options, at: instant))
+        model.negotiate(id, version: version)
+        return guest
+    }
+
+    /// A guest with its IO space announced and its adapters open.
+    func start(
+        version: InterfaceVersion = .v40, ioSpaceBytes: UInt64 = 32 << 20, localBytes: UInt64 = 128 << 20,
+        configure: (inout GuestOptions) -> Void = { _ in }
+    ) -> VirtualGuest {
+        let guest = connect(
+            version: version, ioSpaceBytes: ioSpaceBytes, localBytes: localBytes, configure: configure)
+        guest.startUp()
+        return guest
+    }
+
+    func disconnect(_ guest: VirtualGuest) {
+        carryOut(model.disconnect(guest.id, at: instant))
+        checker.guestLeft(guest.id)
+        guests[guest.id] = nil
+    }
+
+    // MARK: Inputs
+
+    var instant: Instant { Instant(nanoseconds: now) }
+
+    func receive(_ data: [UInt8], from guest: VirtualGuest, on channel: Channel, transaction: UInt64?) {
+        if let transaction { checker.asked(guest.id, channel, transaction) }
+        carryOut(model.receive(data.wireBytes, from: guest.id, on: channel, transaction: transaction, at: instant))
+    }
+
+    /// Ends a job, the oldest one if none is named.
+    func endJob(_ job: Job? = nil, _ outcome: JobOutcome = .completed, nanoseconds: UInt64 = 1_000) {
+        guard let job = job ?? jobs.first else {
+            Issue.record("there is no job to end")
+            return
+        }
+        jobs.removeAll { $0.id == job.id }
+        aborted.removeAll { $0 == job.id }
+        checker.jobEnded(job.id)
+        let fences = job.fenceOffsets.map { checker.memory(job.guest, $0) }
+        now += nanoseconds
+        let started = Instant(nanoseconds: now - nanoseconds)
+        carryOut(
+            model.jobEnded(
+                job.id, outcome: outcome, fences: fences, startedAt: started, endedAt: instant, at: instant))
+    }
+
+    func passBarrier() {
+        guard !barriers.isEmpty else {
+            Issue.record("there is no barrier to pass")
+            return
+        }
+        carryOut(model.barrierPassed(barriers.removeFirst().id, at: instant))
+    }
+
+    func fail(_ space: AddressSpaceID, reason: String = "test") {
+        carryOut(model.addressSpaceFailed(space, reason: reason, at: instant))
+    }
+
+    /// Lets time pass, stopping at every deadline of the model.
+    func advance(by nanoseconds: UInt64) {
+        let end = now + nanoseconds
+        while let deadline = model.nextDeadline, deadline.nanoseconds <= end {
+            now = max(now, deadline.nanoseconds)
+            carryOut(model.advance(to: instant))
+            guard let next = model.nextDeadline, next.nanoseconds > now else {
+                if model.nextDeadline != nil { Issue.record("the deadline of \(now) ns does not go away") }
+                break
+            }
+        }
+        now = end
+        carryOut(model.advance(to: instant))
+    }
+
+    func clearTrace() { trace.removeAll() }
+
+    /// Does what the effects say.
+    func carryOut(_ effects: [Effect]) {
+        for effect in effects {
+            trace.append(effect)
+            checker.check(effect)
+            switch effect {
+            case .run(let job): jobs.append(job)
+            case .abort(let id, _): if jobs.contains(where: { $0.id == id }) { aborted.append(id) }
+            case .closeAddressSpace(let id):
+                let gone = Set(jobs.filter { $0.space == id }.map(\.id))
+                jobs.removeAll { gone.contains($0.id) }
+                aborted.removeAll { gone.contains($0) }
+                for index in barriers.indices { barriers[index].spaces.removeAll { $0 == id } }
+                barriers.removeAll { $0.spaces.isEmpty }
+            case .barrier(let id, let spaces): barriers.append((id, spaces))
+            case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
+            case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
+            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages, .report: break
+            }
+        }
+        drain()
+    }
+
+    private func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        defer { isDraining = false }
+        while true {
+            if completesAborts, let id = aborted.first, let job = jobs.first(where: { $0.id == id }) {
+                endJob(job, .aborted)
+            } else if completesJobs, !jobs.isEmpty {
+                endJob(nanoseconds: jobNanoseconds)
+            } else if passesBarriers, !barriers.isEmpty {
+                passBarrier()
+            } else {
+                return
+            }
+        }
+    }
+}

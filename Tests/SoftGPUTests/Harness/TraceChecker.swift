@@ -1,0 +1,268 @@
+import DXGProtocol
+import Testing
+
+@testable import SoftGPU
+
+/// Watches every effect of a model and records an issue where a promise is broken that holds for all traces: what a
+/// worker is told makes sense, memory is given to one owner at a time, fences rise, waits fire when they may and once,
+/// and every request gets one answer.
+final class TraceChecker {
+    /// A CPU wait as the guest asked for it.
+    struct Wait {
+        let process: D3DKMTHandle
+        let handles: [D3DKMTHandle]
+        /// Offsets in the IO space of the fences' pages, and the values to reach.
+        let fences: [(page: UInt64, target: UInt64)]
+        let isAny: Bool
+        /// A handle it was made through, its device or its process is being destroyed.
+        var mayFireEarly = false
+        /// Which places of the list have been seen satisfied.
+        var latched: [Bool]
+    }
+
+    private struct Space {
+        let guest: GuestID
+        var mappings = RangeMap<MemorySpan?>()
+    }
+
+    private struct Page: Hashable {
+        let guest: GuestID
+        let offset: UInt64
+    }
+
+    private struct EventKey: Hashable {
+        let guest: GuestID
+        let event: UInt64
+    }
+
+    private struct Transaction: Hashable {
+        let guest: GuestID
+        let channel: Channel
+        let id: UInt64
+    }
+
+    private var spaces: [AddressSpaceID: Space] = [:]
+    private var closedSpaces: Set<AddressSpaceID> = []
+    private var running: [JobID: AddressSpaceID] = [:]
+    private var fences: [Page: UInt64] = [:]
+    private var rewindable: Set<Page> = []
+    private var unanswered: Set<Transaction> = []
+    private var waits: [EventKey: Wait] = [:]
+    private var fired: [EventKey: Int] = [:]
+    private var repeating: Set<EventKey> = []
+    /// Spans that workers were shown and that have not been given back, by file and start.
+    private var shown: [GuestID: [MemorySpan: Int]] = [:]
+    /// A hash of all effects, for tests of determinism.
+    private(set) var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    // MARK: What the test says
+
+    func asked(_ guest: GuestID, _ channel: Channel, _ transaction: UInt64) {
+        let key = Transaction(guest: guest, channel: channel, id: transaction)
+        if !unanswered.insert(key).inserted { Issue.record("transaction \(transaction) is used twice by the test") }
+    }
+
+    func waits(_ guest: GuestID, event: UInt64, for wait: Wait) {
+        var wait = wait
+        for index in wait.fences.indices where memory(guest, wait.fences[index].page) >= wait.fences[index].target {
+            wait.latched[index] = true
+        }
+        waits[EventKey(guest: guest, event: event)] = wait
+    }
+
+    /// The host refused the wait: its event must never come.
+    func forgetWait(_ guest: GuestID, event: UInt64) {
+        let key = EventKey(guest: guest, event: event)
+        if fired[key] != nil { Issue.record("event \(event) of a refused wait has come") }
+        waits[key] = nil
+    }
+
+    /// An event that may come any number of times.
+    func repeats(_ guest: GuestID, event: UInt64) { repeating.insert(EventKey(guest: guest, event: event)) }
+
+    /// Waits that the predicate finds may end without their values from now on.
+    func releaseWaits(_ guest: GuestID, where predicate: (Wait) -> Bool) {
+        for (key, wait) in waits where key.guest == guest && predicate(wait) { waits[key]?.mayFireEarly = true }
+    }
+
+    /// GPU code writes a fence: it may go anywhere.
+    func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) {
+        fences[Page(guest: guest, offset: offset)] = value
+        rewindable.insert(Page(guest: guest, offset: offset))
+    }
+
+    func allowRewind(_ guest: GuestID, _ offset: UInt64) { rewindable.insert(Page(guest: guest, offset: offset)) }
+
+    func memory(_ guest: GuestID, _ offset: UInt64) -> UInt64 { fences[Page(guest: guest, offset: offset)] ?? 0 }
+
+    func jobEnded(_ id: JobID) { running[id] = nil }
+
+    func count(of event: UInt64, _ guest: GuestID) -> Int { fired[EventKey(guest: guest, event: event)] ?? 0 }
+
+    var openSpaces: [AddressSpaceID] { spaces.keys.sorted() }
+
+    /// What a worker has at an address: nil nothing, `.some(nil)` zeros.
+    func mapping(_ space: AddressSpaceID, at address: UInt64) -> MemorySpan?? {
+        guard let entry = spaces[space]?.mappings.entry(containing: address) else { return nil }
+        guard let span = entry.value else { return .some(nil) }
+        return MemorySpan(file: span.file, offset: span.offset + (address - entry.start), length: pageSize)
+    }
+
+    func isEmpty(_ space: AddressSpaceID) -> Bool { spaces[space]?.mappings.isEmpty ?? true }
+
+    func transactionsLeft(_ guest: GuestID) -> Int { unanswered.count { $0.guest == guest } }
+
+    /// Everything that a guest had must have come back.
+    func guestLeft(_ guest: GuestID) {
+        for (id, space) in spaces where space.guest == guest { Issue.record("\(id) is open after its guest left") }
+        for (span, _) in shown[guest] ?? [:] { Issue.record("\(span) was not given back after its guest left") }
+        unanswered = unanswered.filter { $0.guest != guest }
+        waits = waits.filter { $0.key.guest != guest }
+    }
+
+    // MARK: Effects
+
+    func check(_ effect: Effect) {
+        mix(effect)
+        switch effect {
+        case .complete(let guest, let channel, let transaction, _):
+            if unanswered.remove(Transaction(guest: guest, channel: channel, id: transaction)) == nil {
+                Issue.record("transaction \(transaction) of \(guest) is answered but not open")
+            }
+        case .notify(let guest, let bytes): checkNotification(guest, bytes)
+        case .storeFence(let guest, let offset, let value): store(guest, offset, value)
+        case .openAddressSpace(let id, let guest):
+            if spaces[id] != nil || closedSpaces.contains(id) { Issue.record("\(id) is opened twice") }
+            spaces[id] = Space(guest: guest)
+        case .closeAddressSpace(let id):
+            if spaces.removeValue(forKey: id) == nil { Issue.record("\(id) is closed but not open") }
+            closedSpaces.insert(id)
+            running = running.filter { $0.value != id }
+        case .map(let id, let address, let span, _):
+            checkPages(address, span.length)
+            guard let guest = spaces[id]?.guest else { return complain("a map in \(id), which is not open") }
+            _ = spaces[id]?.mappings.carve(address, address + span.length, slice: Self.advance)
+            spaces[id]?.mappings.insert(address, address + span.length, span)
+            if case .guestMemory = span.file {} else { shown[guest, default: [:]][span, default: 0] += 1 }
+        case .mapZero(let id, let address, let length):
+            checkPages(address, length)
+            if spaces[id] == nil { return complain("a map in \(id), which is not open") }
+            _ = spaces[id]?.mappings.carve(address, address + length, slice: Self.advance)
+            spaces[id]?.mappings.insert(address, address + length, nil)
+        case .unmap(let id, let address, let length):
+            checkPages(address, length)
+            if spaces[id] == nil { return complain("an unmap in \(id), which is not open") }
+            _ = spaces[id]?.mappings.carve(address, address + length, slice: Self.advance)
+        case .barrier(_, let ids):
+            for id in ids where spaces[id] == nil { Issue.record("a barrier on \(id), which is not open") }
+            if ids.isEmpty { Issue.record("a barrier on nothing") }
+        case .discard(let guest, let span): checkDiscard(guest, span)
+        case .run(let job):
+            if spaces[job.space] == nil { Issue.record("a job in \(job.space), which is not open") }
+            if running.updateValue(job.space, forKey: job.id) != nil { Issue.record("\(job.id) runs twice") }
+        case .abort(let job, let space):
+            if running[job] != space { Issue.record("an abort of \(job), which does not run in \(space)") }
+        case .releaseGuestPages, .report: break
+        }
+    }
+
+    private func complain(_ what: String) { Issue.record("\(what)") }
+
+    private static func advance(_ span: MemorySpan?, by distance: UInt64) -> MemorySpan? {
+        span.map { MemorySpan(file: $0.file, offset: $0.offset + distance, length: $0.length - distance) }
+    }
+
+    private func checkPages(_ address: UInt64, _ length: UInt64) {
+        if address % pageSize != 0 || length % pageSize != 0 || length == 0 {
+            Issue.record("\(length) bytes at \(address) are not whole pages")
+        }
+    }
+
+    private func store(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) {
+        let page = Page(guest: guest, offset: offset)
+        if let old = fences[page], value < old, !rewindable.contains(page) {
+            Issue.record("the fence at \(offset) goes back from \(old) to \(value)")
+        }
+        fences[page] = value
+        for (key, wait) in waits where key.guest == guest {
+            for index in wait.fences.indices
+            where wait.fences[index].page == offset && value >= wait.fences[index].target {
+                waits[key]?.latched[index] = true
+            }
+        }
+    }
+
+    private func checkDiscard(_ guest: GuestID, _ span: MemorySpan) {
+        for (id, space) in spaces where space.guest == guest {
+            for entry in space.mappings.entries {
+                guard let mapped = entry.value, mapped.file == span.file else { continue }
+                if mapped.offset < span.offset + span.length && span.offset < mapped.offset + entry.length {
+                    Issue.record("\(span) is given back while \(id) has it at \(entry.start)")
+                }
+            }
+        }
+        shown[guest] = shown[guest]?.filter { key, _ in
+            key.file != span.file || key.offset < span.offset || key.offset >= span.offset + span.length
+        }
+        guard span.file == .ioSpace else { return }
+        for page in fences.keys
+        where page.guest == guest && page.offset >= span.offset && page.offset < span.offset + span.length {
+            fences[page] = nil
+            rewindable.remove(page)
+        }
+    }
+
+    private func checkNotification(_ guest: GuestID, _ bytes: [UInt8]) {
+        guard bytes.count == 48 else { return complain("a notification of \(bytes.count) bytes") }
+        let message = MessageBuilder<SignalGuestEvent.Message>(decoding: bytes)
+        guard message.header.commandType == HostMessage.signalGuestEvent.rawValue else { return }
+        let key = EventKey(guest: guest, event: message.event)
+        fired[key, default: 0] += 1
+        if repeating.contains(key) { return }
+        if fired[key] != 1 { Issue.record("event \(message.event) comes \(fired[key] ?? 0) times") }
+        if !message.dereferenceEvent { Issue.record("event \(message.event) keeps its reference") }
+        guard let wait = waits.removeValue(forKey: key), !wait.mayFireEarly else { return }
+        let isSatisfied = wait.isAny ? wait.latched.contains(true) : !wait.latched.contains(false)
+        if !isSatisfied { Issue.record("event \(message.event) comes before its fences") }
+    }
+
+    // MARK: Determinism
+
+    private func mix(_ effect: Effect) {
+        switch effect {
+        case .complete(_, _, let transaction, let bytes):
+            mix(1, transaction, UInt64(bytes.count))
+            for byte in bytes { mix(UInt64(byte)) }
+        case .notify(_, let bytes):
+            mix(2)
+            for byte in bytes { mix(UInt64(byte)) }
+        case .storeFence(_, let offset, let value): mix(3, offset, value)
+        case .openAddressSpace(let id, _): mix(4, id.rawValue)
+        case .closeAddressSpace(let id): mix(5, id.rawValue)
+        case .map(let id, let address, let span, _): mix(6, id.rawValue, address, span.offset, span.length)
+        case .mapZero(let id, let address, let length): mix(7, id.rawValue, address, length)
+        case .unmap(let id, let address, let length): mix(8, id.rawValue, address, length)
+        case .barrier(let id, let spaces): mix(9, id.rawValue, UInt64(spaces.count))
+        case .discard(_, let span): mix(10, span.offset, span.length)
+        case .releaseGuestPages(_, let id): mix(11, id.rawValue)
+        case .run(let job): mix(12, job.id.rawValue, job.space.rawValue, job.commandBuffer)
+        case .abort(let id, _): mix(13, id.rawValue)
+        case .report(let diagnostic): mix(14, UInt64(diagnostic.reason.utf8.count))
+        }
+    }
+
+    private func mix(_ numbers: UInt64...) { for number in numbers { hash = (hash ^ number) &* 0x100_0000_01b3 } }
+}
+
+extension MessageBuilder {
+    /// A received message, to be read field by field.
+    init(decoding bytes: [UInt8]) {
+        do throws(DecodeError) {
+            let view = try MessageView<Layout>(bytes.wireBytes)
+            self.init(copying: view, byteCount: bytes.count)
+        } catch {
+            Issue.record("\(Layout.name) does not decode: \(error)")
+            self.init()
+        }
+    }
+}
