@@ -173,7 +173,7 @@ import VMBus
         var dumped = ""
         dump(settings, to: &dumped)
         #expect(dumped.contains("(secret)"))
-        #expect(!dumped.contains("115"), "the bytes of a token are shown")
+        #expect(!dumped.contains(" bytes:"))
     }
 
     @Test func guestOptionsReachTheModel() throws {

@@ -32,9 +32,7 @@ public struct ListenerSettings: Sendable {
         return nil
     }
 
-    private static let template = ListenerSettings(endpoint: .unix(path: ""))
-
-    static func template(_: Settings) -> ListenerSettings { template }
+    static func template(_: Settings) -> ListenerSettings { ListenerSettings(endpoint: .unix(path: "")) }
 
     static let schema = Schema<ListenerSettings>(
         fields: [
