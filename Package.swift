@@ -97,9 +97,11 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
+            name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"],
+            swiftSettings: swiftSettings),
         .testTarget(
-            name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"], swiftSettings: swiftSettings),
+            name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
@@ -123,4 +125,10 @@ if Context.environment["FUZZ"] != nil {
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
             swiftSettings: swiftSettings)
     ]
+}
+
+// A static program cannot have a sanitizer in it: `scripts/test-sanitized` brings the worker of an ordinary build.
+if Context.environment["SANITIZED"] != nil {
+    package.targets.removeAll { $0.name == "understudy-worker" }
+    package.products.removeAll { $0.name == "understudy-worker" }
 }
