@@ -76,15 +76,13 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop", "VMBus", "SoftGPU",
+                "Host", "Guest", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
 
-        // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
-        .executableTarget(
-            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+        .executableTarget(name: "understudy-bench-echo", dependencies: ["CLibuv"]),
 
         .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
@@ -118,12 +116,20 @@ let package = Package(
     cLanguageStandard: .gnu11
 )
 
-// Fuzzers are built only when asked for: FUZZ=1 swift build -c release --product FuzzMessages --sanitize fuzzer
+// Programs for libFuzzer: `scripts/fuzz` asks for them.
 if Context.environment["FUZZ"] != nil {
     package.targets += [
         .executableTarget(
+            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+        .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
-            swiftSettings: swiftSettings)
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
+            swiftSettings: swiftSettings),
     ]
 }
 

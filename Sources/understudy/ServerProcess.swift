@@ -19,6 +19,7 @@ enum ServerProcess {
         var logger = Logger(label: "understudy", factory: { StreamLogHandler.standardError(label: $0) })
         logger.logLevel = logLevel
         do throws(SystemError) {
+            try OpenFiles.raiseLimit()
             let loop = try EventLoop()
             var options = ServerOptions(
                 endpoints: endpoints, adapters: [adapter.profile], workerExecutable: Programs.worker,
@@ -56,11 +57,13 @@ enum ServerProcess {
 
 /// The programs of this project, which lie side by side.
 enum Programs {
-    /// The worker, beside this program.
-    static var worker: String {
-        guard let path = ProcessControl.executablePath else { return "understudy-worker" }
+    static var worker: String { beside("understudy-worker") }
+
+    /// A program of this project: in the same directory as this one.
+    static func beside(_ name: String) -> String {
+        guard let path = ProcessControl.executablePath else { return name }
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
-        return folder + "understudy-worker"
+        return folder + name
     }
 
     static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }

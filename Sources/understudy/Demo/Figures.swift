@@ -32,6 +32,17 @@ enum Figures {
     }
 }
 
+/// Why a demo ended early.
+enum DemoError: Error, CustomStringConvertible {
+    case wrongResult(String)
+
+    var description: String {
+        switch self {
+        case .wrongResult(let text): "wrong result: \(text)"
+        }
+    }
+}
+
 /// Comparison of results, element by element.
 enum Check {
     static func equal(_ found: [Float], _ expected: [Float], tolerance: Float, _ what: String) throws {
