@@ -4,10 +4,10 @@ internal import WorkerProtocol
 
 /// A GPU address space: a worker process with what is mapped in it, and the jobs that it runs.
 ///
-/// All calls return at once; what comes of them is told to the delegate. The process is treated as hostile: it can reach
-/// only what is mapped here, and one that says what cannot be so is killed. A process that ends is replaced by one with the
-/// same mappings, since all memory lives in the files. Used on the loop's thread only, which must be the thread that
-/// lives as long as the processes do: they end with it.
+/// All calls return at once; what comes of them is told to the delegate. The process is treated as hostile: it can
+/// reach only what is mapped here, and one that says what cannot be so is killed. A process that ends is replaced by
+/// one with the same mappings, since all memory lives in the files. Used on the loop's thread only, which must be the
+/// thread that lives as long as the processes do: they end with it.
 public final class AddressSpaceWorker {
     weak var delegate: (any AddressSpaceWorkerDelegate)?
     let loop: EventLoop

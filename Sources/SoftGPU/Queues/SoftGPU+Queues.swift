@@ -230,8 +230,8 @@ extension SoftGPU {
         }
     }
 
-    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2). A fence whose
-    /// signaller is lost keeps its mark whatever a stopped job wrote over it.
+    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2). A fence
+    /// whose signaller is lost keeps its mark whatever a stopped job wrote over it.
     private func adoptWrites(of job: RunningJob, values: [UInt64]) {
         let written = zip(job.fences, values).filter { open, value in !open.isClosed && value != open.published }
         for (open, value) in written {

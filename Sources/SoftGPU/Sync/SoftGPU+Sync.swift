@@ -2,8 +2,8 @@ import DXGProtocol
 
 /// Signals and waits.
 ///
-/// The order of visibility at a signal is fixed (docs/protocol/semantics.md 8.2): memory effects, the fence page, waiters,
-/// guest events. Here it is the order of the effects.
+/// The order of visibility at a signal is fixed (docs/protocol/semantics.md 8.2): memory effects, the fence page,
+/// waiters, guest events. Here it is the order of the effects.
 extension SoftGPU {
     /// The value of a fence whose signaller is lost; it satisfies every wait.
     static let lossMarker = UInt64.max
