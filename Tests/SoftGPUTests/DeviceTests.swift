@@ -299,7 +299,7 @@ import Testing
         #expect(guest.machine?.committedBytes == 0)
         #expect(host.model.adapters[0].residentBytes == [0, 0])
         #expect(guest.machine?.localPages.used == 0)
-        #expect(guest.machine?.ioWindow?.pages.used == 0)
+        #expect(guest.machine?.ioPages.used == 0)
         #expect(host.checker.isEmpty(process.space()!))
         for handle in [context, hwQueue.context, hwQueue.handle, queue.handle, fence.handle, allocation] {
             #expect(process.model?.objects[handle] == nil)

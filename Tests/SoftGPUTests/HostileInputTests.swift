@@ -57,7 +57,7 @@ import Testing
             objects: [process.model?.objects.count ?? -1, victim.model?.objects.count ?? -1],
             processes: guest.machine?.processes.count ?? -1, names: guest.machine?.names.count ?? -1,
             committed: guest.machine?.committedBytes ?? 0, resident: host.model.adapters[0].residentBytes,
-            pages: guest.machine?.ioWindow?.pages.used ?? 0)
+            pages: guest.machine?.ioPages.used ?? 0)
     }
 
     /// Whether anything but an answer and a log entry came of the last input.

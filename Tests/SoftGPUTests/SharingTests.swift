@@ -64,7 +64,7 @@ import Testing
         #expect(other.unshare(name) == .success)
         #expect(opener.destroyAllocations([], resource: opened.resource) == .success)
         #expect(guest.machine?.committedBytes == 0)
-        #expect(guest.machine?.ioWindow?.pages.used == 0)
+        #expect(guest.machine?.ioPages.used == 0)
         #expect(guest.machine?.shareableObjects == 0)
     }
 
