@@ -70,7 +70,8 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Configuration", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus",
+                "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
+                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
