@@ -88,6 +88,7 @@ let package = Package(
 
         .executableTarget(name: "understudy-bench-echo", dependencies: ["CLibuv"]),
 
+        .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
         .target(

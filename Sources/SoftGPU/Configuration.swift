@@ -64,11 +64,14 @@ public struct Limits: Sendable {
     public var processes = 1024
     /// Handles of one process; the create command fails beyond.
     public var objectsPerProcess = 1 << 20
-    /// Shared names (global sync objects and NT handles) of the guest.
+    /// Handles of all processes together; the create command fails beyond.
+    public var objects = 1 << 22
+    /// Shared fences and resources of the guest; the create command fails beyond.
     public var sharedObjects = 1 << 16
-    /// CPU waits of one process that have not fired; NO_MEMORY beyond (docs/protocol/semantics.md 8.5).
+    /// Fences that the CPU waits of one process name which have not fired; NO_MEMORY beyond (docs/protocol/semantics.md 8.5).
     public var waitersPerProcess = 1 << 16
-    /// Packets in all queues of one process; NO_MEMORY beyond, or a lost device where the command has no reply.
+    /// Packets in all queues of one process, each counted once for everything that it names; NO_MEMORY beyond, or a
+    /// lost device where the command has no reply.
     public var queuedPacketsPerProcess = 1 << 17
     /// Mappings of one GPU address space: each is one or more of the kernel's, of which a process has 65 530.
     public var mappingsPerAddressSpace = 28_000

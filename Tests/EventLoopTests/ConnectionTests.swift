@@ -51,20 +51,24 @@ import Testing
                     accepted += 1
                     loop.stop()
                 }
-                listener.onError = { error in
-                    errors.append(error.code)
+                listener.onError = { errors.append($0.code) }
+                // Some of its pauses later there are descriptors again.
+                let relief = Timer(loop) {
                     for number in hoard { close(number) }
-                    hoard = []
                 }
+                relief.start(afterNanoseconds: 250_000_000)
                 let client = try Socket.connect(to: endpoint)
-                var limit = rlimit(rlim_cur: 64, rlim_max: 64)
+                var limit = rlimit(rlim_cur: 256, rlim_max: 256)
                 // SAFETY: the call reads the local structure.
                 unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
                 while case let number = dup(client.rawValue), number >= 0 { hoard.append(number) }
                 loop.run()
+                relief.close()
                 listener.close()
             }
-            exit(accepted == 1 && errors == [EMFILE] ? 0 : 1)
+            // Without pauses there would be many thousands.
+            let isPatient = (1...50).contains(errors.count) && errors.allSatisfy { $0 == EMFILE }
+            exit(accepted == 1 && isPatient ? 0 : 1)
         }
     }
 }
