@@ -8,6 +8,7 @@ public final class FrameReader {
     private var buffer = [UInt8](repeating: 0, count: 131_072)
     private var descriptors = DescriptorQueue()
 
+    /// A reader of what the other side sends over the connection.
     public init(_ connection: FrameConnection) {
         self.connection = connection
     }
@@ -74,6 +75,9 @@ public final class FrameReader {
 
 /// A frame as a host sent it.
 public struct ReceivedFrame: Hashable, Sendable {
+    /// What the frame is.
     public let header: FrameHeader
+
+    /// The bytes behind the header.
     public let payload: [UInt8]
 }
