@@ -8,9 +8,9 @@ import Workers
 
 /// The running server: listens for guests, and carries the model's effects out.
 ///
-/// One thread, the event loop's, owns everything. A guest's bytes come in through its ``GuestSession``, become inputs of
-/// the model, and the model's effects go to the guest's carrier, its memory files and the workers of its address spaces
-/// (`Server+Effects.swift`). Nothing here waits for a guest or a worker.
+/// One thread, the event loop's, owns everything. A guest's bytes come in through its ``GuestSession``, become inputs
+/// of the model, and the model's effects go to the guest's carrier, its memory files and the workers of its address
+/// spaces (`Server+Effects.swift`). Nothing here waits for a guest or a worker.
 public final class Server {
     public let options: ServerOptions
     let loop: EventLoop

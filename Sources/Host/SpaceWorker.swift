@@ -125,7 +125,8 @@ final class SpaceWorker {
         server.jobEnded(job, outcome: outcome, startedAt: startedAt, endedAt: endedAt)
     }
 
-    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch memory.
+    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch
+    /// memory.
     func close(_ gone: @escaping () -> Void) {
         for run in running.values { run.transfer?.end() }
         running.removeAll()
@@ -155,7 +156,8 @@ extension SpaceWorker: AddressSpaceWorkerDelegate {
         }
     }
 
-    /// A process that ended is replaced with its mappings; an address space that is not what the model believes is lost.
+    /// A process that ended is replaced with its mappings; an address space that is not what the model believes is
+    /// lost.
     func worker(_ worker: AddressSpaceWorker, failed failure: WorkerFailure) {
         switch failure {
         case .givenUp, .mappingRefused, .badMapping, .tooManyMappings:

@@ -68,7 +68,8 @@ public struct Limits: Sendable {
     public var objects = 1 << 22
     /// Shared fences and resources of the guest; the create command fails beyond.
     public var sharedObjects = 1 << 16
-    /// Fences that the CPU waits of one process name which have not fired; NO_MEMORY beyond (docs/protocol/semantics.md 8.5).
+    /// Fences that the CPU waits of one process name which have not fired; NO_MEMORY beyond (docs/protocol/semantics.md
+    /// 8.5).
     public var waitersPerProcess = 1 << 16
     /// Packets in all queues of one process, each counted once for everything that it names; NO_MEMORY beyond, or a
     /// lost device where the command has no reply.

@@ -10,8 +10,8 @@ final class ReadyProcess {
     /// From before the start to the line.
     private(set) var startNanoseconds: UInt64 = 0
 
-    /// Starts a program and waits for its line. `descriptors` gives the child's descriptors from 0 on, with the one that
-    /// the line is to be written to among them; its standard error is this process's.
+    /// Starts a program and waits for its line. `descriptors` gives the child's descriptors from 0 on, with the one
+    /// that the line is to be written to among them; its standard error is this process's.
     init(executable: String, arguments: [String], descriptors: (_ ready: Int32) -> [Int32]) throws {
         loop = try EventLoop()
         let ready = try SocketPair(.stream, nonBlocking: false)

@@ -10,12 +10,21 @@ struct SafetyTests {
         "Sources/Carriers/Frames/Integers.swift",
         "Sources/Carriers/Session/MemoryRequests.swift",
         "Sources/DXGProtocol/Wire/WireMemory.swift",
+        "Sources/Guest/Commands/CommandBuffer.swift",
+        "Sources/Guest/Connection/Bytes.swift",
+        "Sources/Guest/Connection/Monitor.swift",
+        "Sources/Guest/Connection/ServiceThread.swift",
+        "Sources/Guest/Machine/IOSpace.swift",
+        "Sources/Guest/Process/AllocationTypes.swift",
         "Sources/Host/LineDifference.swift",
         "Sources/SoftGPU/Memory/PrivateData.swift",
         "Sources/VMBus/Wire/RawSpan+Reading.swift",
         "Sources/WorkerProtocol/Commands/CommandPacket.swift",
         "Sources/WorkerProtocol/Records/Record.swift",
         "Sources/Workers/CodeObjects/ELF.swift",
+        "Sources/understudy/Bench/BareGuest.swift",
+        "Sources/understudy/Bench/Baselines.swift",
+        "Sources/understudy/Demo/PlainLoops.swift",
         "Sources/understudy/ServerProcess.swift",
     ]
 
@@ -47,7 +56,7 @@ struct SafetyTests {
     private static func isUnsafe(_ line: String) -> Bool {
         let words = Words.all(in: line)
         let count = words.count { $0 == "unsafe" }
-        let spans = line.matches(of: /unsafe (?:\w+\.)*span\.(?:bytes|mutableBytes)/).count
+        let spans = line.matches(of: /unsafe (?:[\w.(]*span\.bytes|\w+\.mutableBytes)/).count
         return count > spans
     }
 }

@@ -13,18 +13,18 @@ public final class FrameReader {
         self.connection = connection
     }
 
-    /// Waits for bytes and hands on the frames that they complete, one after the other; `body` says whether to go on
-    /// with the next or to keep the rest for the next call. Returns false at the orderly end of the stream.
+    /// Hands on the frames that are kept, or else waits for bytes and hands on those that they complete; `body` says
+    /// whether to go on with the next or to keep the rest for the next call. Returns false at the orderly end of the
+    /// stream.
     public func receive(
         _ body: (FrameHeader, RawSpan) throws(CarrierViolation) -> Bool
     ) throws(GuestError) -> Bool {
-        // A frame that ends with the kept bytes leaves nothing to look at and may still be the last one wanted now.
-        var isEnough = false
-        let isDone = try parse(RawSpan()) { (header, payload) throws(CarrierViolation) in
-            isEnough = try !body(header, payload)
-            return !isEnough
+        var isKept = false
+        _ = try parse(RawSpan()) { (header, payload) throws(CarrierViolation) in
+            isKept = true
+            return try body(header, payload)
         }
-        guard isDone, !isEnough else { return true }
+        if isKept { return true }
         // Taken out of the object while others look at it.
         var bytes = buffer
         buffer = []

@@ -4,8 +4,8 @@ import DXGProtocol
 struct Refusal: Error {
     let status: NTStatus
     let reason: String
-    /// The device whose work it was, if it was a device's. Where the command has no reply, the device is put into error for it
-    /// (docs/protocol/semantics.md 1.6).
+    /// The device whose work it was, if it was a device's. Where the command has no reply, the device is put into error
+    /// for it (docs/protocol/semantics.md 1.6).
     let device: D3DKMTHandle
 
     init(_ status: NTStatus, _ reason: String, device: D3DKMTHandle = .none) {

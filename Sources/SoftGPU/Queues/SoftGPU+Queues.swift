@@ -90,11 +90,11 @@ extension SoftGPU {
     }
 
     /// A wait of this queue has become satisfied.
-    func waitEnded(_ wait: QueueWait) {
-        guard case .waiting(let current) = wait.queue.state, current === wait else { return }
-        wait.queue.state = .idle
-        remove(from: wait.queue)
-        look(at: wait.queue)
+    func waitEnded(_ wait: QueueWait, of queue: Queue) {
+        guard case .waiting(let current) = queue.state, current === wait else { return }
+        queue.state = .idle
+        remove(from: queue)
+        look(at: queue)
     }
 
     private func arrive(at signal: SignalPacket) {
@@ -230,8 +230,8 @@ extension SoftGPU {
         }
     }
 
-    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2). A fence whose
-    /// signaller is lost keeps its mark whatever a stopped job wrote over it.
+    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2). A fence
+    /// whose signaller is lost keeps its mark whatever a stopped job wrote over it.
     private func adoptWrites(of job: RunningJob, values: [UInt64]) {
         let written = zip(job.fences, values).filter { open, value in !open.isClosed && value != open.published }
         for (open, value) in written {

@@ -46,7 +46,7 @@ struct Citation: CustomStringConvertible {
 /// What can be cited of a page.
 struct Page {
     private let sections: Set<String>
-    private let text: String
+    private let words: Set<Substring>
 
     init(_ file: SourceFile) {
         var sections: Set<String> = []
@@ -63,11 +63,12 @@ struct Page {
             }
         }
         self.sections = sections
-        text = file.text.lowercased().split { " \n".contains($0) }.joined(separator: " ")
+        words = Set(Words.all(in: file.text.lowercased()))
     }
 
     /// Whether the page has a section of this number or these words.
     func has(_ reference: String) -> Bool {
-        sections.contains(reference) || (reference.first?.isNumber != true && text.contains(reference.lowercased()))
+        sections.contains(reference)
+            || (reference.first?.isNumber != true && words.isSuperset(of: Words.all(in: reference.lowercased())))
     }
 }

@@ -94,10 +94,12 @@ struct Declaration {
     var name: Substring { words.count > 1 ? words[1] : words[0] }
 
     /// Whether the name and its place say all there is: what a protocol of the standard library or a delegate's asks
-    /// for, operators, named numbers, properties of a type that says what it is, and initialisers that only assign their
-    /// parameters. Numbers and text have to tell their meaning and unit.
+    /// for, operators, named numbers, predicates, properties of a type that says what it is, and initialisers that only
+    /// assign their parameters. Other numbers and text have to tell their meaning and unit.
     var needsNoWords: Bool {
-        if isInConformance || isDefault || isPlainInitializer || isNamedNumber || isOfKnownType { return true }
+        if isInConformance || isDefault || isPlainInitializer || isNamedNumber || isOfKnownType || isPredicate {
+            return true
+        }
         guard words.count > 1 else { return text.contains("func ") }
         return switch (words[0], words[1]) {
         case ("var", "description"), ("var", "debugDescription"), ("let", "rawValue"), ("func", "hash"): true
@@ -118,6 +120,9 @@ struct Declaration {
         let type = text.firstMatch(of: /(?:let|var) \w+(?:: | = )\[?(?:any )?(?:\w+\.)?(\w+)/)?.output.1
         return type.map { Declarations.typeNames.contains($0) } ?? false
     }
+
+    /// A truth value with a name that can only be read in one way.
+    private var isPredicate: Bool { text.contains(/(?:let|var) (?:is|has|needs)[A-Z]\w*: Bool/) }
 
     private static func isAttribute(_ line: Substring) -> Bool {
         line.drop { $0 == " " }.hasPrefix("@") && !Words.all(in: line).contains { introducers.contains($0) }
