@@ -38,6 +38,7 @@ public struct GuestDefaults: Sendable {
     public var mapsGuestPages = true
     /// Whether the guest sends work without waiting for replies, on its global channel.
     public var asyncMessages = false
+    /// The newest VMBus version that is accepted.
     public var maximumVMBusVersion = ProtocolVersion.v5_3
     public var limits = Limits()
 

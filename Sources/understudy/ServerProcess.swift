@@ -74,6 +74,7 @@ enum StandardError {
     static func write(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
+        // SAFETY: the call only reads the buffer.
         _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }

@@ -8,6 +8,7 @@ public struct TailDescription: Hashable, Sendable {
         case chunks(of: String, sizeField: String)
     }
 
+    /// As in docs/protocol/messages.json.
     public let name: String
 
     /// Where the part begins; `nil` if it follows the part before it.

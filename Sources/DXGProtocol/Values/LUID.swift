@@ -1,6 +1,8 @@
 /// A locally unique id, 8 bytes in messages: the low part, then the signed high part.
 public struct LUID: Hashable, Sendable {
+    /// LowPart, the first four bytes.
     public let low: UInt32
+    /// HighPart, the last four bytes.
     public let high: Int32
 
     @inlinable

@@ -69,5 +69,6 @@ public final class FrameReader {
 /// A frame as a host sent it.
 public struct ReceivedFrame: Hashable, Sendable {
     public let header: FrameHeader
+    /// The bytes behind the header.
     public let payload: [UInt8]
 }

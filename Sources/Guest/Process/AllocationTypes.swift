@@ -67,6 +67,7 @@ public struct CreatedAllocation: Hashable, Sendable {
     public let size: UInt64
     public let isCached: Bool
     public let isExistingMemory: Bool
+    /// The blob as the host returned it.
     public let privateDriverData: [UInt8]
 }
 

@@ -89,6 +89,7 @@ extension GuestProcess {
 
 /// What a host says of a feature.
 public struct FeatureState: Hashable, Sendable {
+    /// The feature's version as the host has it.
     public let version: UInt16
     public let isEnabled: Bool
     public let isKnown: Bool
@@ -100,6 +101,8 @@ public struct FeatureState: Hashable, Sendable {
 public struct ClockCalibration: Hashable, Sendable {
     /// In Hz.
     public let gpuFrequency: UInt64
+    /// In ticks of the GPU's frequency.
     public let gpuClockCounter: UInt64
+    /// In ticks of the host's CPU clock.
     public let cpuClockCounter: UInt64
 }

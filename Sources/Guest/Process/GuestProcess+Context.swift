@@ -136,6 +136,8 @@ public struct HardwareQueue: Hashable, Sendable {
 
     /// The guest physical address of the fence's value.
     public let fenceAddress: UInt64
+    /// The same value's address for the GPU.
     public let fenceGPUVirtualAddress: UInt64
+    /// The blob as the host returned it.
     public let privateDriverData: [UInt8]
 }

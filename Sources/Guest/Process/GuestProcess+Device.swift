@@ -69,10 +69,12 @@ extension GuestProcess {
 
 /// What is known of the access that lost a device.
 public struct PageFaultState: Hashable, Sendable {
+    /// FaultedPrimitiveAPISequenceNumber: 0 where it is not known.
     public let sequenceNumber: UInt64
 
     /// See `RenderPipelineStage`.
     public let pipelineStage: UInt32
+    /// FaultedBindTableEntry.
     public let bindTableEntry: UInt32
 
     /// See `PageFaultFlag`.

@@ -132,6 +132,7 @@ public struct PagingQueue: Hashable, Sendable {
 public struct PagingResult: Hashable, Sendable {
     /// `success` or `pending`.
     public let status: NTStatus
+    /// The value of the paging queue's fence at which it is done.
     public let fenceValue: UInt64
 
     public var isPending: Bool { status == .pending }
@@ -140,13 +141,18 @@ public struct PagingResult: Hashable, Sendable {
 /// What MakeResident has done.
 public struct MakeResidentResult: Hashable, Sendable {
     public let paging: PagingResult
+    /// How much the process should evict, in bytes.
     public let bytesToTrim: UInt64
 }
 
 /// What a process may use of a memory segment group and what it uses, in bytes.
 public struct VideoMemoryInfo: Hashable, Sendable {
+    /// What the process may have resident.
     public let budget: UInt64
+    /// What it has resident.
     public let currentUsage: UInt64
+    /// What it has reserved.
     public let currentReservation: UInt64
+    /// What it could reserve at most.
     public let availableForReservation: UInt64
 }
