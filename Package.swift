@@ -56,6 +56,12 @@ let package = Package(
             name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
             swiftSettings: swiftSettings),
 
+        // The configuration file.
+        .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "Configuration", dependencies: ["CLibyaml", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
+            swiftSettings: swiftSettings),
+
         // The running server.
         .target(
             name: "Carriers",
@@ -98,6 +104,9 @@ let package = Package(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"],
             swiftSettings: swiftSettings),
         .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
         .testTarget(
@@ -107,6 +116,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "GuestTests", dependencies: ["Guest", "Carriers", "DXGProtocol", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
@@ -123,6 +135,9 @@ if Context.environment["FUZZ"] != nil {
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
         .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzConfiguration", dependencies: ["Configuration", "Linux"], path: "Fuzz/FuzzConfiguration",
             swiftSettings: swiftSettings),
         .executableTarget(
             name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",

@@ -57,7 +57,7 @@ public final class AddressSpaceWorker {
     public var processID: Int32? { process?.processID }
 
     /// How many separate mappings there are.
-    public var mappingCount: Int { table.mappings.count }
+    public var mappingCount: Int { table.count }
 
     /// Adds a file that mappings can name, and returns its index.
     public func addFile(_ file: WorkerFile) throws(SystemError) -> Int {
@@ -72,7 +72,7 @@ public final class AddressSpaceWorker {
         guard Channel.isMappable(address: mapping.address, length: mapping.length, offset: mapping.offset),
             files.indices.contains(mapping.file)
         else { return report(.badMapping(mapping)) }
-        guard table.mappings.count < options.maximumMappings else { return report(.tooManyMappings(mapping)) }
+        guard table.count < options.maximumMappings else { return report(.tooManyMappings(mapping)) }
         table.insert(mapping)
         if let process, process.isReady { process.send(AddressSpaceWorker.order(mapping)) }
     }

@@ -90,11 +90,11 @@ extension SoftGPU {
     }
 
     /// A wait of this queue has become satisfied.
-    func waitEnded(_ wait: QueueWait) {
-        guard case .waiting(let current) = wait.queue.state, current === wait else { return }
-        wait.queue.state = .idle
-        remove(from: wait.queue)
-        look(at: wait.queue)
+    func waitEnded(_ wait: QueueWait, of queue: Queue) {
+        guard case .waiting(let current) = queue.state, current === wait else { return }
+        queue.state = .idle
+        remove(from: queue)
+        look(at: queue)
     }
 
     private func arrive(at signal: SignalPacket) {

@@ -53,17 +53,15 @@ extension SoftGPU {
 
     /// Registers a CPU wait, or fires it at once.
     func register(_ wait: CPUWait) {
-        for (index, open) in wait.opens.enumerated() {
-            wait.latched[index] = open.object.value >= wait.targets[index]
-        }
+        guard let (device, opens) = wait.subject else { return }
+        for (index, open) in opens.enumerated() { wait.latched[index] = open.object.value >= wait.targets[index] }
         if wait.isSatisfied {
-            wait.isDone = true
-            notify(wait.process, event: wait.event, isLast: true)
-            return
+            _ = wait.finish()
+            return notify(device.process, event: wait.event, isLast: true)
         }
-        wait.process.cpuWaiters += wait.opens.count
-        wait.device.waits[wait.order] = wait
-        for (index, open) in wait.opens.enumerated() {
+        device.process.cpuWaiters += opens.count
+        device.waits[wait.order] = wait
+        for (index, open) in opens.enumerated() {
             open.waits[wait.order] = wait
             guard !wait.latched[index] else { continue }
             open.object.waiters.append(SyncWaiter(waiter: .cpu(wait), index: index), target: wait.targets[index])
@@ -72,14 +70,13 @@ extension SoftGPU {
 
     /// Registers a queue's wait; true where it is satisfied already.
     func register(_ wait: QueueWait) -> Bool {
-        for (index, object) in wait.objects.enumerated() {
-            wait.latched[index] = acquire(object, wait.targets[index])
-        }
+        guard let objects = wait.subject?.objects else { return true }
+        for (index, object) in objects.enumerated() { wait.latched[index] = acquire(object, wait.targets[index]) }
         if wait.isSatisfied {
-            wait.isDone = true
+            _ = wait.finish()
             return true
         }
-        for (index, object) in wait.objects.enumerated() where !wait.latched[index] {
+        for (index, object) in objects.enumerated() where !wait.latched[index] {
             let target = object.isFence ? wait.targets[index] : 0
             object.waiters.append(SyncWaiter(waiter: .queue(wait), index: index), target: target)
         }
@@ -127,30 +124,27 @@ extension SoftGPU {
             if wait.isSatisfied { fire(wait) }
         case .queue(let wait):
             wait.latched[entry.index] = true
-            guard wait.isSatisfied, !wait.isDone else { return }
-            wait.isDone = true
-            waitEnded(wait)
+            guard wait.isSatisfied, let queue = wait.finish()?.queue else { return }
+            waitEnded(wait, of: queue)
         }
     }
 
     /// Ends a CPU wait with its event, whether its fences are there or not.
     func fire(_ wait: CPUWait) {
-        guard !wait.isDone else { return }
-        wait.isDone = true
-        wait.process.cpuWaiters -= wait.opens.count
-        wait.device.waits[wait.order] = nil
-        for (index, open) in wait.opens.enumerated() {
+        guard let (device, opens) = wait.finish() else { return }
+        device.process.cpuWaiters -= opens.count
+        device.waits[wait.order] = nil
+        for (index, open) in opens.enumerated() {
             open.waits[wait.order] = nil
             if !wait.latched[index] { open.object.waiters.noteEnd() }
         }
-        notify(wait.process, event: wait.event, isLast: true)
+        notify(device.process, event: wait.event, isLast: true)
     }
 
     /// Ends a queue's wait that nobody needs any more.
     func cancel(_ wait: QueueWait) {
-        guard !wait.isDone else { return }
-        wait.isDone = true
-        for (index, object) in wait.objects.enumerated() where !wait.latched[index] { object.waiters.noteEnd() }
+        guard let objects = wait.finish()?.objects else { return }
+        for (index, object) in objects.enumerated() where !wait.latched[index] { object.waiters.noteEnd() }
     }
 
     /// Ends CPU waits in the order of their making.

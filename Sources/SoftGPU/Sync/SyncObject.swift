@@ -115,46 +115,56 @@ final class SyncObjectOpen: Ordered {
 final class CPUWait {
     /// Higher than that of every wait before it.
     let order: UInt64
-    let device: Device
+    /// Whose wait it is, until it is done: an entry that is left in a list of waiters must hold nothing.
+    private(set) var subject: (device: Device, opens: [SyncObjectOpen])?
     /// The guest's event id; signalled exactly once.
     let event: UInt64
-    let opens: [SyncObjectOpen]
     let targets: [UInt64]
     let isAny: Bool
     /// An object once seen satisfied counts as satisfied (docs/protocol/semantics.md 8.2, wait-all evaluation).
     var latched: [Bool]
-    var isDone = false
 
     init(
         order: UInt64, device: Device, event: UInt64, opens: [SyncObjectOpen], targets: [UInt64], isAny: Bool
     ) {
         self.order = order
-        self.device = device
+        subject = (device, opens)
         self.event = event
-        self.opens = opens
         self.targets = targets
         self.isAny = isAny
         latched = Array(repeating: false, count: opens.count)
     }
 
-    var process: GuestProcess { device.process }
+    var isDone: Bool { subject == nil }
+
+    /// Ends it, and gives whose it was.
+    func finish() -> (device: Device, opens: [SyncObjectOpen])? {
+        defer { subject = nil }
+        return subject
+    }
 
     var isSatisfied: Bool { isAny ? latched.contains(true) : !latched.contains(false) }
 }
 
 /// A Wait packet that has come to the head of its queue.
 final class QueueWait {
-    let queue: Queue
-    let objects: [SyncObject]
+    /// Until it is done: an entry that is left in a list of waiters must hold nothing.
+    private(set) var subject: (queue: Queue, objects: [SyncObject])?
     let targets: [UInt64]
     var latched: [Bool]
-    var isDone = false
 
     init(queue: Queue, objects: [SyncObject], targets: [UInt64]) {
-        self.queue = queue
-        self.objects = objects
+        subject = (queue, objects)
         self.targets = targets
         latched = Array(repeating: false, count: objects.count)
+    }
+
+    var isDone: Bool { subject == nil }
+
+    /// Ends it, and gives whose it was.
+    func finish() -> (queue: Queue, objects: [SyncObject])? {
+        defer { subject = nil }
+        return subject
     }
 
     var isSatisfied: Bool { !latched.contains(false) }

@@ -1,3 +1,5 @@
+import DXGProtocol
+
 /// What the demo prints about one problem.
 enum Figures {
     /// Work per time: `amount` is bytes or operations.
@@ -35,10 +37,13 @@ enum Figures {
 /// Why a demo ended early.
 enum DemoError: Error, CustomStringConvertible {
     case wrongResult(String)
+    case deviceLost(UInt32)
 
     var description: String {
         switch self {
         case .wrongResult(let text): "wrong result: \(text)"
+        case .deviceLost(let state):
+            "the device is lost: \(DeviceExecutionState(rawValue: state).map { "\($0)" } ?? "state \(state)")"
         }
     }
 }
