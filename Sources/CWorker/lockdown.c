@@ -114,7 +114,8 @@ static int install_first(int channel, uint32_t process) {
     struct sock_fprog fprog = {.len = sizeof program / sizeof program[0], .filter = program};
     long flags = SHARED_FLAGS | SECCOMP_FILTER_FLAG_NEW_LISTENER;
     /* Once the host has seen a mapping, no signal makes it a second one. Linux before 5.19 lacks this. */
-    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
+    long listener =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
     if (listener < 0 && errno == EINVAL) listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
     return listener < 0 ? -errno : (int)listener;
 }

@@ -6,6 +6,7 @@ public enum OpenFiles {
     /// for programs that use select(2).
     public static func raiseLimit() throws(SystemError) {
         var limit = rlimit()
+        // SAFETY: the calls read and fill the local variable before they return, here and below.
         guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
             throw SystemError(code: errno, operation: "ask for the limit of open files")
         }

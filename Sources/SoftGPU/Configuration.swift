@@ -2,6 +2,7 @@ public import DXGProtocol
 
 /// What one physical adapter of this host is: the same for every guest that it is offered to.
 public struct AdapterProfile: Sendable {
+    /// For people, as ADAPTERREGISTRYINFO tells it.
     public var name: String
     /// PCI function type 1414:008a (compute accelerator) instead of 1414:008e (docs/protocol/vmbus.md 1.11).
     public var isComputeOnly: Bool
@@ -37,6 +38,7 @@ public struct AdapterProfile: Sendable {
 
 /// One node (engine) of an adapter.
 public struct NodeProfile: Sendable {
+    /// For people, as NODEMETADATA tells it.
     public var name: String
     /// DXGK_ENGINE_TYPE (docs/protocol/semantics.md 17, NODEMETADATA).
     public var engineType: UInt32
@@ -129,7 +131,9 @@ public struct SoftGPUOptions: Sendable {
 
 /// A region of guest memory that the guest shared by descriptor (docs/protocol/carrier.md, SHARE_MEMORY).
 public struct GuestMemoryRegion: Sendable {
+    /// The first guest physical address.
     public let base: UInt64
+    /// In bytes.
     public let length: UInt64
 
     public init(base: UInt64, length: UInt64) {

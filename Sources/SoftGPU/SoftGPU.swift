@@ -24,6 +24,7 @@ public final class SoftGPU {
 
     private var lastID: UInt64 = 0
 
+    /// A host without guests. The policy chooses among queues that could run.
     public init(options: SoftGPUOptions, policy: any SchedulingPolicy = FairSharePolicy()) {
         self.options = options
         self.policy = policy
@@ -58,6 +59,7 @@ public final class SoftGPU {
         machines[guest]?.gpadls[id] = ranges
     }
 
+    /// A GPADL of the guest is gone.
     public func gpadlTornDown(_ guest: GuestID, id: UInt32) {
         machines[guest]?.gpadls[id] = nil
     }

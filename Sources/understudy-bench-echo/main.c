@@ -2,8 +2,8 @@
 //
 // understudy-bench-echo PATH REQUEST-BYTES REPLY-BYTES
 //
-// Listens on a unix socket and answers every REQUEST-BYTES that arrive on a connection with REPLY-BYTES. Writes a line to
-// its standard output when it accepts. Ends with its standard input.
+// Listens on a unix socket and answers every REQUEST-BYTES that arrive on a connection with REPLY-BYTES. Writes a line
+// to its standard output when it accepts. Ends with its standard input.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +76,8 @@ int main(int count, char **arguments) {
     uv_pipe_t server;
     uv_poll_t input;
     uv_pipe_init(loop, &server, 0);
-    if (uv_pipe_bind(&server, arguments[1]) != 0 || uv_listen((uv_stream_t *)&server, 16, on_connection) != 0) return 71;
+    if (uv_pipe_bind(&server, arguments[1]) != 0) return 71;
+    if (uv_listen((uv_stream_t *)&server, 16, on_connection) != 0) return 71;
     if (uv_poll_init(loop, &input, STDIN_FILENO) != 0) return 71;
     uv_poll_start(&input, UV_READABLE | UV_DISCONNECT, on_input);
     if (write(STDOUT_FILENO, "ready\n", 6) != 6) return 71;

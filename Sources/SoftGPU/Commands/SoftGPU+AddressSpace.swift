@@ -121,8 +121,8 @@ extension SoftGPU {
         let (end, overflow) = offset.addingReportingOverflow(size)
         guard !tooFar, !overflow, end <= allocation.memory.size else {
             throw .invalid(
-                "\(request.sizeInPages) pages from page \(request.offsetInPages) are not in the allocation of \(allocation.memory.size) bytes"
-            )
+                "\(request.sizeInPages) pages from page \(request.offsetInPages) of an allocation of "
+                    + "\(allocation.memory.size) bytes")
         }
         if case .guestPages(let pages) = allocation.memory.backing, !pages.isComplete {
             throw .invalid("allocation \(request.allocation) lacks pages")

@@ -100,9 +100,11 @@ public struct SchedulingCandidate: Sendable {
     public let guest: GuestID
     /// Nanoseconds that this guest has had on the node. A guest that comes anew starts from where the others are.
     public let guestNanoseconds: UInt64
+    /// The guest's process, by the handle that CREATEPROCESS gave.
     public let processHandle: UInt32
     /// -7 to 7.
     public let priority: Int32
+    /// -7 to 7, among the queues of one process.
     public let inProcessPriority: Int32
     /// Lower is older.
     public let readySince: UInt64

@@ -41,6 +41,7 @@ final class RawConnection {
         guard try Socket.send(socket.rawValue, request) == request.count else { throw BenchError("a short write") }
         var left = replyBytes
         while left > 0 {
+            // SAFETY: the call fills at most the buffer, which is valid for it.
             let count = unsafe buffer.withUnsafeMutableBytes {
                 unsafe recv(socket.rawValue, $0.baseAddress, $0.count, 0)
             }

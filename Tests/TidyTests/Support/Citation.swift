@@ -36,7 +36,9 @@ struct Citation: CustomStringConvertible {
             result.append(String(match.output.1))
             rest = rest[match.range.upperBound...]
         }
-        if let match = rest.prefixMatch(of: /, ([A-Za-z][\w ]*[\w-]+)/), result.isEmpty || rest.first == "," {
+        if let match = rest.prefixMatch(of: /, ([A-Za-z][\w ]*[\w-]+)/),
+            !result.isEmpty || match.output.1.first?.isUppercase == true
+        {
             result.append(String(match.output.1).split(separator: " and ").first.map { String($0.trimmed) } ?? "")
         }
         return result

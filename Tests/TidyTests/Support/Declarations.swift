@@ -11,37 +11,51 @@ struct Declarations {
             }
         })
 
+    /// The project's public protocols, and the names of all that they ask for, which say there what they are.
+    private static let protocols: (names: Set<Substring>, requirements: Set<Substring>) = {
+        var names: Set<Substring> = []
+        var requirements: Set<Substring> = []
+        for file in SourceTree.swiftFiles where file.target != nil {
+            var isInside = false
+            for (index, line) in file.code.enumerated() {
+                if line.hasPrefix("public protocol ") {
+                    isInside = true
+                    names.formUnion(Words.all(in: line).dropFirst(2).prefix(1))
+                } else if line.hasPrefix("}") {
+                    isInside = false
+                } else if isInside, let requirement = Declaration(file, index) {
+                    requirements.insert(requirement.name)
+                }
+            }
+        }
+        return (names, requirements)
+    }()
+
     private(set) var all: [Declaration] = []
 
     /// What an open brace belongs to.
     private enum Scope {
         case publicProtocol
+        /// An extension that makes a type conform.
         case conformance
+        /// A type that conforms to a protocol of the project's, or an extension of such a protocol.
+        case conformer
         case other
     }
 
     init(_ file: SourceFile) {
-        var requirements: Set<Substring> = []
         var scopes: [Scope] = []
         for (index, line) in file.code.enumerated() {
             if var declaration = Declaration(file, index) {
-                if case .publicProtocol = scopes.last {
-                    declaration.isPublic = true
-                    requirements.insert(declaration.name)
-                } else {
-                    declaration.isDefault = requirements.contains(declaration.name)
+                switch scopes.last {
+                case .publicProtocol: declaration.isPublic = true
+                case .conformer: declaration.isRequirement = Self.protocols.requirements.contains(declaration.name)
+                default: break
                 }
-                declaration.isInConformance = scopes.contains { if case .conformance = $0 { true } else { false } }
+                declaration.isInConformance = scopes.contains(.conformance)
                 all.append(declaration)
             }
-            let words = Words.all(in: line)
-            let header = line.prefix { $0 != "{" }
-            var opened: Scope = .other
-            if words.contains("protocol"), words.contains("public") {
-                opened = .publicProtocol
-            } else if words.first == "extension", header.contains(":") {
-                opened = .conformance
-            }
+            var opened = Self.scope(line)
             for character in line {
                 if character == "{" {
                     scopes.append(opened)
@@ -52,6 +66,15 @@ struct Declarations {
             }
         }
     }
+
+    /// What a brace belongs to that a line opens.
+    private static func scope(_ line: String) -> Scope {
+        let words = Words.all(in: line.prefix { $0 != "{" })
+        if words.contains("protocol") { return words.contains("public") ? .publicProtocol : .other }
+        if words.first == "extension", line.contains(":") { return .conformance }
+        let types: Set<Substring> = ["struct", "class", "enum", "extension"]
+        return !types.isDisjoint(with: words) && !protocols.names.isDisjoint(with: words) ? .conformer : .other
+    }
 }
 
 /// A declaration that begins on a line.
@@ -60,8 +83,8 @@ struct Declaration {
     let line: Int
     var isPublic: Bool
     var isInConformance = false
-    /// Whether it has the name of a requirement of a protocol above it.
-    var isDefault = false
+    /// Whether it provides what a protocol of the project's asks for.
+    var isRequirement = false
     let isDocumented: Bool
     private let words: [Substring]
     private let text: String
@@ -97,7 +120,7 @@ struct Declaration {
     /// for, operators, named numbers, predicates, properties of a type that says what it is, and initialisers that only
     /// assign their parameters. Other numbers and text have to tell their meaning and unit.
     var needsNoWords: Bool {
-        if isInConformance || isDefault || isPlainInitializer || isNamedNumber || isOfKnownType || isPredicate {
+        if isInConformance || isRequirement || isPlainInitializer || isNamedNumber || isOfKnownType || isPredicate {
             return true
         }
         guard words.count > 1 else { return text.contains("func ") }
