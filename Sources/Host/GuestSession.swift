@@ -28,6 +28,7 @@ final class GuestSession {
     let coherence = CoherentPages()
 
     private var vmbus: VMBusServer
+    private var rate: MessageRate?
     private var functions: [ConfigurationSpace]
     private let keys: [Channel: OfferKey]
     /// Open channels both ways.
@@ -54,6 +55,7 @@ final class GuestSession {
         local = try SharedMemory(name: "understudy-local-\(id.rawValue)", bytes: settings.limits.model.memory)
 
         vmbus = VMBusServer(configuration: settings.vmbus)
+        rate = settings.limits.messagesPerSecond.map { MessageRate(perSecond: $0) }
         functions = []
         var keys: [Channel: OfferKey] = [:]
         var adapters: [VirtualAdapterOptions] = []
@@ -185,13 +187,20 @@ final class GuestSession {
 }
 
 extension GuestSession: GuestCarrierDelegate {
+    /// A guest over its message rate is not read for as long as that takes (docs/configuration.md).
+    private func countMessage() {
+        if let wait = rate?.take(at: server.loop.now) { carrier.holdReading(forNanoseconds: wait) }
+    }
+
     func carrier(_ carrier: StreamCarrier, controlMessage message: RawSpan) {
+        countMessage()
         var actions: [VMBusAction] = []
         vmbus.receive(message, into: &actions)
         handle(actions)
     }
 
     func carrier(_ carrier: StreamCarrier, packet bytes: RawSpan, relid: UInt32) {
+        countMessage()
         guard let channel = channels[relid] else {
             server.log.guest(id, .info, "a packet for channel \(relid), which is not open", at: server.loop.now)
             return
