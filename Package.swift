@@ -116,14 +116,18 @@ let package = Package(
             exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
+            name: "HostTests",
+            dependencies: [
+                "Host", "Carriers", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "GuestTests", dependencies: ["Guest", "Carriers", "DXGProtocol", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
+            dependencies: ["Guest", "Carriers", "VMBus", "DXGProtocol", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11

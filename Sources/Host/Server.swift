@@ -21,12 +21,10 @@ public final class Server {
     let workerOptions: WorkerOptions
 
     private var listeners: [StreamCarrierListener] = []
-    private var dialers: [Connector] = []
+    private var dialers: [Dialer] = []
     /// The listeners hold them weakly.
     private var doorkeepers: [Doorkeeper] = []
     var sessions: [GuestID: GuestSession] = [:]
-    /// Connections that this side made, whose guest has not been admitted yet.
-    private var dialed: [ObjectIdentifier: StreamCarrier] = [:]
     var spaces: [AddressSpaceID: SpaceWorker] = [:]
     /// Closed address spaces whose process has not been collected yet.
     var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
@@ -76,7 +74,9 @@ public final class Server {
         let endpoint = settings.endpoint
         let doorkeeper = Doorkeeper(listener: index, server: self)
         doorkeepers.append(doorkeeper)
-        if case .hybridDial = endpoint { return dial(endpoint, doorkeeper) }
+        if case .hybridDial = endpoint {
+            return dialers.append(Dialer(loop, endpoint: endpoint, log: log, delegate: doorkeeper))
+        }
         var limits = CarrierLimits()
         limits.halfOpenConnections = options.settings.limits.halfOpenConnections
         let listener = try StreamCarrierListener(
@@ -86,26 +86,10 @@ public final class Server {
         log.server(.info, "listening on \(endpoint)")
     }
 
-    /// Connects to a guest through its monitor, which need not be there yet.
-    private func dial(_ endpoint: Endpoint, _ doorkeeper: Doorkeeper) {
-        dialers.append(
-            Connector(loop, to: endpoint) { [weak self] result in
-                guard let self else { return }
-                do throws(SystemError) {
-                    let socket = try result.get()
-                    let peer = try PeerIdentity.ofUnixSocket(socket.rawValue)
-                    let carrier = try StreamCarrier(
-                        loop, socket: socket, peer: peer, carriesDescriptors: false, delegate: doorkeeper)
-                    dialed[ObjectIdentifier(carrier)] = carrier
-                } catch {
-                    log.server(.warning, "\(endpoint): \(error)")
-                }
-            })
-        log.server(.info, "connecting to \(endpoint)")
-    }
-
     /// A connection has ended, with or without a guest.
-    func connectionEnded(_ carrier: StreamCarrier) { dialed[ObjectIdentifier(carrier)] = nil }
+    func connectionEnded(_ carrier: StreamCarrier) {
+        for dialer in dialers { dialer.ended(carrier) }
+    }
 
     /// Lets a guest in that its listener knows, if there is room for it.
     func admit(
@@ -124,9 +108,9 @@ public final class Server {
             let session = try GuestSession(
                 id: id, guestID: guestID, name: name, settings: settings, carrier: carrier, server: self)
             sessions[id] = session
-            connectionEnded(carrier)
+            for dialer in dialers { dialer.admitted(carrier) }
             carrier.delegate = session
-            log.server(.info, "\(id) '\(name)' connected from \(peer)")
+            log.server(.info, "\(id) \(name.quotedForLog) connected from \(peer)")
             perform(model.connect(id, options: session.modelOptions, at: now))
             return .admit(session.admission)
         } catch {
@@ -139,6 +123,7 @@ public final class Server {
         guard sessions.removeValue(forKey: session.id) != nil else { return }
         log.server(.info, "\(session.id) disconnected: \(reason)")
         log.forget(session.id)
+        connectionEnded(session.carrier)
         // The model's effects on the guest find no session any more; those on workers end them.
         perform(model.disconnect(session.id, at: now))
         if phase == .draining { continueDraining() }
@@ -198,8 +183,8 @@ public final class Server {
         phase = .ended
         closeListeners()
         drainTimer?.close()
-        for carrier in dialed.values { carrier.refuse(.shuttingDown, "the server is shutting down") }
-        dialed.removeAll()
+        for dialer in dialers { dialer.refuse(.shuttingDown, "the server is shutting down") }
+        dialers.removeAll()
         for session in sessions.values.sorted(by: { $0.id < $1.id }) {
             session.carrier.refuse(.shuttingDown, "the server is shutting down")
             sessionClosed(session, reason: "the server is shutting down")
@@ -215,6 +200,5 @@ public final class Server {
         for listener in listeners { listener.close() }
         listeners.removeAll()
         for dialer in dialers { dialer.close() }
-        dialers.removeAll()
     }
 }

@@ -12,6 +12,7 @@ import Logging
 enum ServerProcess {
     static func run(settings: Settings, readyDescriptor: Int32?) throws {
         ProcessControl.ignoreBrokenPipes()
+        ProcessControl.unblockSignals()
         do throws(SystemError) {
             try OpenFiles.raiseLimit()
             let loop = try EventLoop()
