@@ -1,21 +1,19 @@
 # A server for guests, as an ordinary user. Build: docker build -t understudy .
+# Run: docker run -v gpu:/run/understudy understudy; guests connect to gpu.sock in that volume (docs/operations.md).
 FROM swift:6.3-bookworm AS build
-RUN apt-get update -q && apt-get install -q -y --no-install-recommends libuv1-dev pkg-config \
-    && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
-COPY Package.swift ./
-COPY Sources Sources
-COPY Tests Tests
-COPY Fuzz Fuzz
+COPY scripts/install-dependencies scripts/
+RUN scripts/install-dependencies && rm -rf /var/lib/apt/lists/*
+COPY . .
 RUN swift build -c release --static-swift-stdlib --product understudy \
     && swift build -c release --static-swift-stdlib --product understudy-worker \
-    && install -D -s -t /out "$(swift build -c release --static-swift-stdlib --show-bin-path)"/understudy \
-    && install -D -s -t /out "$(swift build -c release --static-swift-stdlib --show-bin-path)"/understudy-worker
+    && programs=$(swift build -c release --static-swift-stdlib --show-bin-path) \
+    && install -D -s -t /out "$programs/understudy" "$programs/understudy-worker"
 
 FROM debian:bookworm-slim
 RUN apt-get update -q && apt-get install -q -y --no-install-recommends libuv1 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --home-dir /run/understudy understudy \
+    && useradd --system --uid 10001 --user-group --home-dir /run/understudy understudy \
     && install -d -o understudy -g understudy -m 0750 /run/understudy
 COPY --from=build /out/ /usr/local/bin/
 USER understudy

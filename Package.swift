@@ -56,6 +56,12 @@ let package = Package(
             name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
             swiftSettings: swiftSettings),
 
+        // The configuration file.
+        .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(
+            name: "Configuration", dependencies: ["CLibyaml", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
+            swiftSettings: swiftSettings),
+
         // The running server.
         .target(
             name: "Carriers",
@@ -64,7 +70,8 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Configuration", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus",
+                "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -76,16 +83,15 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop", "VMBus", "SoftGPU",
+                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
 
-        // Fuzz targets: programs that do nothing unless built with `--sanitize fuzzer`.
-        .executableTarget(
-            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+        .executableTarget(name: "understudy-bench-echo", dependencies: ["CLibuv"]),
 
+        .testTarget(name: "TidyTests", swiftSettings: swiftSettings),
         .testTarget(name: "LinuxTests", dependencies: ["Linux"], swiftSettings: swiftSettings),
         .testTarget(name: "EventLoopTests", dependencies: ["EventLoop", "Linux"], swiftSettings: swiftSettings),
         .target(
@@ -96,9 +102,14 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"], swiftSettings: swiftSettings),
+            name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"],
+            swiftSettings: swiftSettings),
         .testTarget(
-            name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"], swiftSettings: swiftSettings),
+            name: "ConfigurationTests", dependencies: ["Configuration", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "WorkersTests",
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
@@ -107,9 +118,12 @@ let package = Package(
         .testTarget(
             name: "HostTests",
             dependencies: [
-                "Host", "Carriers", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
+                "Host", "Carriers", "Configuration", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "GuestTests", dependencies: ["Guest", "Carriers", "DXGProtocol", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
@@ -119,11 +133,28 @@ let package = Package(
     cLanguageStandard: .gnu11
 )
 
-// Fuzzers are built only when asked for: FUZZ=1 swift build -c release --product FuzzMessages --sanitize fuzzer
+// Programs for libFuzzer: `scripts/fuzz` asks for them.
 if Context.environment["FUZZ"] != nil {
     package.targets += [
         .executableTarget(
+            name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
+        .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
-            swiftSettings: swiftSettings)
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzConfiguration", dependencies: ["Configuration", "Linux"], path: "Fuzz/FuzzConfiguration",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
+            swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
+            swiftSettings: swiftSettings),
     ]
+}
+
+// A static program cannot have a sanitizer in it: `scripts/test-sanitized` brings the worker of an ordinary build.
+if Context.environment["SANITIZED"] != nil {
+    package.targets.removeAll { $0.name == "understudy-worker" }
+    package.products.removeAll { $0.name == "understudy-worker" }
 }

@@ -2,8 +2,7 @@ internal import VMBus
 
 /// libFuzzer's entry: a guest that sends whatever control messages, packets and configuration accesses the input holds.
 ///
-/// Build with `swift build -c release --product FuzzControl --sanitize fuzzer`. The input is a list of steps, each a byte
-/// that chooses what happens and a byte with the length of its bytes.
+/// The input is a list of steps, each a byte that chooses what happens and a byte with the length of its bytes.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzControl(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     // SAFETY: libFuzzer passes `count` readable bytes that stay for the call; the copy is all that is used.

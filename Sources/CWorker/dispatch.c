@@ -14,24 +14,35 @@ static void reset_control_state(void) {
 #endif
 }
 
+/* Goes to the next group, x fastest. */
+static void advance(uint32_t id[3], const uint32_t groups[3]) {
+    for (int axis = 0; axis < 3; axis++) {
+        if (++id[axis] < groups[axis]) return;
+        id[axis] = 0;
+    }
+}
+
 static void run_batches(struct lane *lane, struct shared_work *work) {
     const struct worker_dispatch *dispatch = work->argument;
     softgpu_kernel kernel = (softgpu_kernel)dispatch->entry;
-    uint64_t row = dispatch->groups[0], plane = row * dispatch->groups[1];
+    const void *arguments = (const void *)dispatch->arguments;
+    const uint32_t *groups = dispatch->groups;
+    uint64_t row = groups[0], plane = row * groups[1];
     for (;;) {
         uint64_t first = atomic_fetch_add_explicit(&work->next, work->batch, memory_order_relaxed);
         if (first >= work->parts) break;
-        uint64_t end = work->parts - first < work->batch ? work->parts : first + work->batch;
-        for (uint64_t number = first; number < end; number++) {
+        uint64_t count = work->parts - first < work->batch ? work->parts - first : work->batch;
+        uint32_t id[3] = {(uint32_t)(first % row), (uint32_t)(first % plane / row), (uint32_t)(first / plane)};
+        for (; count > 0; count--, advance(id, groups)) {
             struct softgpu_group group = {
-                .id = {(uint32_t)(number % row), (uint32_t)(number % plane / row), (uint32_t)(number / plane)},
-                .groups = {dispatch->groups[0], dispatch->groups[1], dispatch->groups[2]},
+                .id = {id[0], id[1], id[2]},
+                .groups = {groups[0], groups[1], groups[2]},
                 .size = {dispatch->group_size[0], dispatch->group_size[1], dispatch->group_size[2]},
                 .lane = lane->index,
                 .memory = (void *)(lane->block + GROUP_MEMORY_OFFSET),
                 .memory_size = dispatch->group_memory,
             };
-            kernel((const void *)dispatch->arguments, &group);
+            kernel(arguments, &group);
         }
     }
     reset_control_state();

@@ -13,8 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef SECCOMP_FILTER_FLAG_TSYNC_ESRCH
-#define SECCOMP_FILTER_FLAG_TSYNC_ESRCH (1UL << 4)
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
 #if defined(__x86_64__)
@@ -47,6 +47,13 @@ int worker_set_limits(int channel) {
     if (channel > 0 && syscall(SYS_close_range, 0, channel - 1, 0) != 0) return errno;
     return syscall(SYS_close_range, channel + 1, ~0U, 0) == 0 ? 0 : errno;
 }
+
+/*
+ * All threads. Kernels may speculate past stores as in any other process: whatever they can find out that way is memory
+ * of their own address space.
+ */
+#define SHARED_FLAGS                                                                                                   \
+    (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, (action))
@@ -105,9 +112,11 @@ static int install_first(int channel, uint32_t process) {
         RETURN(SECCOMP_RET_TRAP),
     };
     struct sock_fprog fprog = {.len = sizeof program / sizeof program[0], .filter = program};
-    long listener = syscall(
-        SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-        SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH, &fprog);
+    long flags = SHARED_FLAGS | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    /* Once the host has seen a mapping, no signal makes it a second one. Linux before 5.19 lacks this. */
+    long listener =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &fprog);
+    if (listener < 0 && errno == EINVAL) listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &fprog);
     return listener < 0 ? -errno : (int)listener;
 }
 
@@ -121,9 +130,7 @@ static int install_second(void) {
         RETURN(SECCOMP_RET_ALLOW),
     };
     struct sock_fprog fprog = {.len = sizeof program / sizeof program[0], .filter = program};
-    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                          SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_TSYNC_ESRCH, &fprog);
-    return result == 0 ? 0 : errno;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SHARED_FLAGS, &fprog) == 0 ? 0 : errno;
 }
 
 int worker_install_filter(int channel, const void *announcement, size_t bytes) {

@@ -50,7 +50,9 @@ public struct SharedGuestMemory: Sendable {
     /// A run of bytes in one file.
     public struct Segment: Sendable {
         public let region: SharedRegion
+        /// Where the run begins in the region's file, in bytes.
         public let fileOffset: UInt64
+        /// The run's length.
         public let bytes: UInt64
     }
 

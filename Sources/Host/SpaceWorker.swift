@@ -11,7 +11,7 @@ import Workers
 final class SpaceWorker {
     let id: AddressSpaceID
     private unowned let server: Server
-    private let session: GuestSession
+    let session: GuestSession
     private var worker: AddressSpaceWorker?
     /// By job.
     private var running: [UInt64: Run] = [:]
@@ -30,15 +30,12 @@ final class SpaceWorker {
         self.id = id
         self.server = server
         self.session = session
-        let engines = server.options.adapters.map(\.nodes.count).max() ?? 1
         let files = [
             WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
-        var options = WorkerOptions(
-            executable: server.options.workerExecutable, lanes: server.options.lanes, engines: engines)
-        options.codeImages = session.codeImages
-        worker = try AddressSpaceWorker(loop: server.loop, options: options, files: files, delegate: self)
+        worker = try AddressSpaceWorker(
+            loop: server.loop, options: server.workerOptions, files: files, delegate: self)
     }
 
     var isBusy: Bool { !running.isEmpty }
@@ -124,7 +121,8 @@ final class SpaceWorker {
         server.jobEnded(job, outcome: outcome, startedAt: startedAt, endedAt: endedAt)
     }
 
-    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch memory.
+    /// Ends the worker. Barriers, those asked for later too, are passed when it is gone: until then it may touch
+    /// memory.
     func close(_ gone: @escaping () -> Void) {
         for run in running.values { run.transfer?.end() }
         running.removeAll()
@@ -154,7 +152,8 @@ extension SpaceWorker: AddressSpaceWorkerDelegate {
         }
     }
 
-    /// A process that ended is replaced with its mappings; an address space that is not what the model believes is lost.
+    /// A process that ended is replaced with its mappings; an address space that is not what the model believes is
+    /// lost.
     func worker(_ worker: AddressSpaceWorker, failed failure: WorkerFailure) {
         switch failure {
         case .givenUp, .mappingRefused, .badMapping, .tooManyMappings:

@@ -55,6 +55,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
 public struct FileStatus: Hashable, Sendable {
     /// The device and the inode: together they name the file for as long as it exists.
     public let device: UInt64
+    /// The inode's number on the device.
     public let inode: UInt64
     /// The size in bytes, never negative.
     public let size: UInt64

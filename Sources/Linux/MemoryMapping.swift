@@ -48,6 +48,13 @@ public final class MemoryMapping {
         unsafe linux_store_release(base + offset, value.littleEndian)
     }
 
+    /// Copies all of another mapping of the same size in, by memcpy.
+    public func copy(from source: MemoryMapping) {
+        precondition(count == source.count, "mappings of different sizes")
+        precondition(isWritable, "store to a mapping for reading")
+        unsafe memcpy(base, source.base, count)
+    }
+
     /// Copies bytes out.
     public func read(at offset: Int, into destination: inout MutableRawSpan) {
         check(offset, destination.byteCount)

@@ -47,6 +47,7 @@ public struct SeccompNotification: Sendable {
     public let thread: UInt32
     /// The number of the call and the architecture (`AUDIT_ARCH_…`) it belongs to.
     public let number: Int32
+    /// `AUDIT_ARCH_…`.
     public let architecture: UInt32
     /// The instruction after the call.
     public let instructionPointer: UInt64

@@ -2,6 +2,7 @@ public import DXGProtocol
 
 /// What one physical adapter of this host is: the same for every guest that it is offered to.
 public struct AdapterProfile: Sendable {
+    /// For people, as ADAPTERREGISTRYINFO tells it.
     public var name: String
     /// PCI function type 1414:008a (compute accelerator) instead of 1414:008e (docs/protocol/vmbus.md 1.11).
     public var isComputeOnly: Bool
@@ -37,6 +38,7 @@ public struct AdapterProfile: Sendable {
 
 /// One node (engine) of an adapter.
 public struct NodeProfile: Sendable {
+    /// For people, as NODEMETADATA tells it.
     public var name: String
     /// DXGK_ENGINE_TYPE (docs/protocol/semantics.md 17, NODEMETADATA).
     public var engineType: UInt32
@@ -64,11 +66,15 @@ public struct Limits: Sendable {
     public var processes = 1024
     /// Handles of one process; the create command fails beyond.
     public var objectsPerProcess = 1 << 20
-    /// Shared names (global sync objects and NT handles) of the guest.
+    /// Handles of all processes together; the create command fails beyond.
+    public var objects = 1 << 22
+    /// Shared fences and resources of the guest; the create command fails beyond.
     public var sharedObjects = 1 << 16
-    /// CPU waits of one process that have not fired; NO_MEMORY beyond (docs/protocol/semantics.md 8.5).
+    /// Fences that the CPU waits of one process name which have not fired; NO_MEMORY beyond (docs/protocol/semantics.md
+    /// 8.5).
     public var waitersPerProcess = 1 << 16
-    /// Packets in all queues of one process; NO_MEMORY beyond, or a lost device where the command has no reply.
+    /// Packets in all queues of one process, each counted once for everything that it names; NO_MEMORY beyond, or a
+    /// lost device where the command has no reply.
     public var queuedPacketsPerProcess = 1 << 17
     /// Mappings of one GPU address space: each is one or more of the kernel's, of which a process has 65 530.
     public var mappingsPerAddressSpace = 28_000
@@ -125,7 +131,9 @@ public struct SoftGPUOptions: Sendable {
 
 /// A region of guest memory that the guest shared by descriptor (docs/protocol/carrier.md, SHARE_MEMORY).
 public struct GuestMemoryRegion: Sendable {
+    /// The first guest physical address.
     public let base: UInt64
+    /// In bytes.
     public let length: UInt64
 
     public init(base: UInt64, length: UInt64) {

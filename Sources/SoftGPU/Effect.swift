@@ -57,7 +57,9 @@ public enum MemoryFile: Hashable, Sendable {
 /// A run of bytes in one of a guest's files. Offset and length are multiples of 4096.
 public struct MemorySpan: Hashable, Sendable {
     public let file: MemoryFile
+    /// In bytes from the start of the file.
     public let offset: UInt64
+    /// In bytes.
     public let length: UInt64
 
     public init(file: MemoryFile, offset: UInt64, length: UInt64) {
@@ -96,6 +98,7 @@ public struct Job: Sendable {
     public let guest: GuestID
     /// The node (engine) that runs it. An address space has at most one job per node at a time.
     public let node: Int
+    /// GPU virtual address of the first packet.
     public let commandBuffer: UInt64
     /// Bytes.
     public let length: UInt64
@@ -120,6 +123,7 @@ public enum JobOutcome: Hashable, Sendable {
 
 /// Something about a guest that its operator should read.
 public struct Diagnostic: Sendable {
+    /// How much it matters: `warning` where something is lost.
     public enum Severity: Sendable { case debug, info, warning }
 
     public let severity: Severity
@@ -129,5 +133,6 @@ public struct Diagnostic: Sendable {
     /// The command as the protocol names it, such as `CREATEALLOCATION`; empty where no command is concerned.
     public let command: String
     public let status: NTStatus?
+    /// What happened, with the numbers that were wrong.
     public let reason: String
 }

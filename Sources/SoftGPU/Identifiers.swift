@@ -32,6 +32,7 @@ public struct BarrierID: RawRepresentable, Hashable, Sendable, CustomStringConve
 /// A point in the model's time, in nanoseconds since an origin that the caller chooses. The model reads no clock:
 /// every input brings its time.
 public struct Instant: Hashable, Sendable, Comparable {
+    /// Since a moment that is the same for as long as the server runs.
     public let nanoseconds: UInt64
     public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
     public static func < (a: Instant, b: Instant) -> Bool { a.nanoseconds < b.nanoseconds }

@@ -18,18 +18,13 @@ public final class SoftGPU {
     /// Queues whose heads have to be looked at before an input is done.
     var pendingQueues: [Queue] = []
     var runningJobs: [JobID: RunningJob] = [:]
-    var barriers: [BarrierID: Continuation] = [:]
-    /// Nanoseconds of node time per guest.
-    var guestNanoseconds: [GuestID: UInt64] = [:]
+    var barriers: [BarrierID: PendingBarrier] = [:]
+    /// What the input that is being handled lets go.
+    var releases: [Releases] = []
 
     private var lastID: UInt64 = 0
 
-    /// What a passed barrier lets happen.
-    enum Continuation {
-        case release(VirtualMachine, MemorySpan)
-        case reply(DeferredReply)
-    }
-
+    /// A host without guests. The policy chooses among queues that could run.
     public init(options: SoftGPUOptions, policy: any SchedulingPolicy = FairSharePolicy()) {
         self.options = options
         self.policy = policy
@@ -64,6 +59,7 @@ public final class SoftGPU {
         machines[guest]?.gpadls[id] = ranges
     }
 
+    /// A GPADL of the guest is gone.
     public func gpadlTornDown(_ guest: GuestID, id: UInt32) {
         machines[guest]?.gpadls[id] = nil
     }
@@ -82,7 +78,7 @@ public final class SoftGPU {
         input(at: time) {
             guard let machine = machines.removeValue(forKey: guest) else { return }
             tearDown(machine)
-            guestNanoseconds[guest] = nil
+            for adapter in adapters { for node in adapter.nodes { node.forget(guest) } }
         }
     }
 
@@ -111,25 +107,24 @@ public final class SoftGPU {
     /// All maps and unmaps before the barrier are done.
     public func barrierPassed(_ id: BarrierID, at time: Instant) -> [Effect] {
         input(at: time) {
-            switch barriers.removeValue(forKey: id) {
-            case .release(let machine, let span): release(span, of: machine)
-            case .reply(let reply): settle(reply)
-            case nil: break
-            }
+            if let barrier = barriers.removeValue(forKey: id) { pass(barrier) }
         }
     }
 
     /// The worker of an address space cannot go on (it could not be started, or the kernel refused a mapping): what
-    /// the process has on this adapter is in error.
+    /// the process has on this adapter is in error. A device that it creates afterwards gets a new worker.
     public func addressSpaceFailed(_ id: AddressSpaceID, reason: String, at time: Instant) -> [Effect] {
         input(at: time) {
             for machine in machines.values {
                 for process in machine.processes.objects {
-                    guard let space = process.spaces.first(where: { $0?.id == id }) ?? nil else { continue }
+                    guard let space = process.spaces.first(where: { $0?.id == id }) ?? nil, space.isOpen else {
+                        continue
+                    }
                     report(.warning, process, "", nil, "the GPU address space failed: \(reason)")
                     for device in process.devices where device.adapter === space.adapter {
                         lose(device, .errorOutOfMemory)
                     }
+                    restart(space)
                 }
             }
         }
@@ -153,7 +148,7 @@ public final class SoftGPU {
                         earliest = min(earliest ?? deadline, deadline)
                     }
                     let sliceEnd = job.startedAt.advanced(by: Self.sliceNanoseconds)
-                    if !node.ready.isEmpty, sliceEnd > now { earliest = min(earliest ?? sliceEnd, sliceEnd) }
+                    if !node.lines.isEmpty, sliceEnd > now { earliest = min(earliest ?? sliceEnd, sliceEnd) }
                 }
             }
         }
@@ -193,33 +188,5 @@ public final class SoftGPU {
             id: AddressSpaceID(rawValue: freshID()), process: process, adapter: adapter, effects: effects)
         process.spaces[adapter.index] = space
         return space
-    }
-
-    /// Gives a file range back once no worker can reach it any more.
-    func release(_ span: MemorySpan, of machine: VirtualMachine, after spaces: [AddressSpace]) {
-        let open = spaces.filter(\.isOpen).map(\.id)
-        guard !open.isEmpty else { return release(span, of: machine) }
-        let barrier = BarrierID(rawValue: freshID())
-        barriers[barrier] = .release(machine, span)
-        effects.append(.barrier(barrier, open))
-    }
-
-    private func release(_ span: MemorySpan, of machine: VirtualMachine) {
-        effects.append(.discard(machine.id, span))
-        switch span.file {
-        case .ioSpace: machine.ioPages.free(span.offset)
-        case .local: machine.localPages.free(span.offset)
-        case .guestMemory: preconditionFailure("guest memory is not the host's to free")
-        }
-    }
-
-    /// One of the things that a reply waits for has happened.
-    func settle(_ reply: DeferredReply) {
-        reply.outstanding -= 1
-        guard reply.outstanding == 0 else { return }
-        effects.append(
-            .complete(
-                reply.completion.guest, reply.completion.channel, transaction: reply.completion.transaction, reply.bytes
-            ))
     }
 }

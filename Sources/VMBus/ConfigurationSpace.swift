@@ -1,5 +1,5 @@
-/// The PCI configuration space of one virtual GPU, through which the guest's driver finds the channel that belongs to it
-/// and negotiates the interface version (`docs/protocol/vmbus.md 1.11`).
+/// The PCI configuration space of one virtual GPU, through which the guest's driver finds the channel that belongs to
+/// it and negotiates the interface version (`docs/protocol/vmbus.md 1.11`).
 ///
 /// 256 bytes, without base addresses, interrupt or capabilities. At 0xD4 a read gives the vGPU LUID while a write sets
 /// the guest's capabilities, so what is written is never what is read.

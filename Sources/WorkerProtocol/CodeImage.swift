@@ -25,11 +25,15 @@ public enum CodeImageTrailer {
     public static let entry = 0
     /// Byte offset of the ELF file, from the start of the memory file.
     public static let sourceOffset = 1
+    /// The ELF file's size.
     public static let sourceBytes = 2
     /// Byte offset of the relocations: pairs of target and addend, both addresses of the ELF file.
     public static let relocationsOffset = 3
+    /// How many relocations follow.
     public static let relocationCount = 4
+    /// How many of the ranges are writable.
     public static let writableCount = 5
+    /// How many of the ranges are executable.
     public static let executableCount = 6
     /// Writable ranges (offset and length in bytes, whole pages), then executable ones (exact bytes), two words each.
     public static let ranges = 7

@@ -60,12 +60,12 @@ extension AddressSpaceWorker {
             return process.send(.codeUnmapped(job: job, engine: engine, address: missing))
         }
         var elf: [UInt8] = []
-        elf.reserveCapacity(Int(size))
         for piece in pieces {
             guard let bytes = read(piece) else {
                 return process.send(.codeUnmapped(job: job, engine: engine, address: piece.address))
             }
-            elf += bytes
+            // Mostly one piece, which need not be copied again.
+            if elf.isEmpty { elf = bytes } else { elf += bytes }
         }
         do {
             process.offer(try options.codeImages.image(elf: elf), job: job, engine: engine)

@@ -4,10 +4,10 @@ internal import WorkerProtocol
 
 /// A GPU address space: a worker process with what is mapped in it, and the jobs that it runs.
 ///
-/// All calls return at once; what comes of them is told to the delegate. The process is treated as hostile: it can reach
-/// only what is mapped here, and one that says what cannot be so is killed. A process that ends is replaced by one with the
-/// same mappings, since all memory lives in the files. Used on the loop's thread only, which must be the thread that
-/// lives as long as the processes do: they end with it.
+/// All calls return at once; what comes of them is told to the delegate. The process is treated as hostile: it can
+/// reach only what is mapped here, and one that says what cannot be so is killed. A process that ends is replaced by
+/// one with the same mappings, since all memory lives in the files. Used on the loop's thread only, which must be the
+/// thread that lives as long as the processes do: they end with it.
 public final class AddressSpaceWorker {
     weak var delegate: (any AddressSpaceWorkerDelegate)?
     let loop: EventLoop
@@ -57,7 +57,7 @@ public final class AddressSpaceWorker {
     public var processID: Int32? { process?.processID }
 
     /// How many separate mappings there are.
-    public var mappingCount: Int { table.mappings.count }
+    public var mappingCount: Int { table.count }
 
     /// Adds a file that mappings can name, and returns its index.
     public func addFile(_ file: WorkerFile) throws(SystemError) -> Int {
@@ -72,7 +72,7 @@ public final class AddressSpaceWorker {
         guard Channel.isMappable(address: mapping.address, length: mapping.length, offset: mapping.offset),
             files.indices.contains(mapping.file)
         else { return report(.badMapping(mapping)) }
-        guard table.mappings.count < options.maximumMappings else { return report(.tooManyMappings(mapping)) }
+        guard table.count < options.maximumMappings else { return report(.tooManyMappings(mapping)) }
         table.insert(mapping)
         if let process, process.isReady { process.send(AddressSpaceWorker.order(mapping)) }
     }

@@ -7,7 +7,7 @@ public struct WorkerOptions {
     /// How many jobs may run at once, 1 to 16: one per GPU node.
     public var engines: Int
     /// How long an aborted job has to leave before the process is killed.
-    public var abortPatienceNanoseconds: UInt64 = 100_000_000
+    public var abortPatienceNanoseconds: UInt64 = 1_000_000_000
     /// How long a process has to become ready.
     public var startPatienceNanoseconds: UInt64 = 5_000_000_000
     /// Most mappings of the address space; Linux allows a process 65530 (vm.max_map_count).

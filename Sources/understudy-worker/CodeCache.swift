@@ -34,6 +34,9 @@ final class LoadedCode {
 final class CodeCache: @unchecked Sendable {
     static let shared = CodeCache()
 
+    /// Most code objects at once: each takes memory of the worker and some of Linux's mappings.
+    private static let maximumCount = 1024
+
     private let lock = Lock()
     private var table: [CodeKey: LoadedCode] = [:]
     private var window = AddressRanges(Channel.codeWindow)
@@ -58,7 +61,9 @@ final class CodeCache: @unchecked Sendable {
     func takeRoom(_ bytes: UInt64, alignment: UInt64) -> UInt64? {
         lock.with {
             while true {
-                if let base = window.take(bytes, alignment: alignment) { return base }
+                if table.count < CodeCache.maximumCount, let base = window.take(bytes, alignment: alignment) {
+                    return base
+                }
                 // Ages differ, so the choice does not depend on the table's order.
                 let idle = table.values.lazy.filter { $0.users == 0 }
                 guard let oldest = idle.min(by: { $0.lastUse < $1.lastUse }) else { return nil }

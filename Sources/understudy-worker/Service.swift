@@ -27,6 +27,7 @@ struct Service {
             if error != 0 { channel.send(.orderFailed(address: address, length: length, code: error)) }
         case .run(let order):
             let job = worker_job(id: order.job, address: order.address, length: order.length)
+            // SAFETY: engines are made before the service starts and live as long as the process, here and below.
             guard let engine = unsafe engine(order.engine), unsafe worker_engine_submit(engine, job) else {
                 worker_exit(2)
             }

@@ -17,6 +17,7 @@ private func serve() {
     guard let (engines, lanes) = parseArguments() else {
         channel.fail(.arguments, 0)
     }
+    // SAFETY: the function lives as long as the process, and so do the engines whose pointers it is called with.
     channel.require(.threads, unsafe worker_start_threads(engines, lanes, runEngine))
     channel.require(
         .addressSpace, worker_clear_addresses(Channel.gpuWindow.lowerBound, Channel.gpuWindow.upperBound))

@@ -13,7 +13,7 @@ struct Understudy: ParsableCommand {
             Start with `understudy demo`.
             """,
         version: Version.text,
-        subcommands: [Serve.self, Demo.self])
+        subcommands: [Serve.self, Demo.self, Bench.self])
 }
 
 enum Version {

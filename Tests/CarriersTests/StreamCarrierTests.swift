@@ -235,6 +235,22 @@ import VMBus
         #expect(carrier.pendingBytes == 0)
     }
 
+    /// The reason of a refusal cannot be delivered to a guest that does not read; nothing waits for it for long.
+    @Test func aDeafGuestIsNotKept() throws {
+        var limits = CarrierLimits()
+        limits.farewellNanoseconds = 10_000_000
+        let connection = try TestConnection(limits: limits)
+        try connection.admit()
+        weak let carrier = connection.carrier
+        while let carrier, carrier.pendingBytes == 0 {
+            carrier.send(packet: [UInt8](repeating: 0, count: 65536), relid: 1)
+        }
+        carrier?.refuse(.shuttingDown, "good night")
+        connection.loop.run()
+        #expect(connection.host.closed == [.refused(.shuttingDown, "good night")])
+        #expect(carrier == nil)
+    }
+
     /// Large writes into a slow guest's memory do not fill the queue.
     @Test func largeMemoryRequestsWaitForTheGuest() throws {
         let connection = try TestConnection()

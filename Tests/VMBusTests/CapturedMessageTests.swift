@@ -1,8 +1,8 @@
 import Testing
 import VMBus
 
-/// Control messages as a Linux guest with the real driver put them on the wire, each inside a packet, with the padding to
-/// 8 that the packet adds.
+/// Control messages as a Linux guest with the real driver put them on the wire, each inside a packet, with the padding
+/// to 8 that the packet adds.
 struct CapturedMessageTests {
     static let messages: [(packet: String, expected: GuestMessage)] = [
         ("060002000300000000000000000000000300000000000000", .requestOffers),

@@ -57,6 +57,27 @@ import Testing
         #expect(try space.run(Commands()) == .completed)
     }
 
+    /// The mappings of code are interrupted by nothing: a job is aborted or has run, and its code is there.
+    @Test func abortsWhileCodeIsLoaded() throws {
+        let space = try AddressSpace(lanes: 1, engines: 1)
+        let versions = try (0..<2).map {
+            try Toolchain.codeObject("use_data", flags: ["-Wl,--build-id=0x\($0)\($0)"])
+        }
+        try space.write([UInt64(0), 2], at: 0)
+        for round in 0..<200 {
+            var commands = Commands()
+            commands.dispatch(try space.dispatch(elf: versions[round % 2], pointer: AddressSpace.base))
+            let job = try space.start(commands)
+            for _ in 0..<round % 16 { space.loop.runTurn(waiting: round % 3 == 0 && space.ended.last?.job != job) }
+            space.worker.abort(job)
+            let outcome = try #require(space.finish(job))
+            #expect(outcome == .aborted || outcome == .completed)
+        }
+        #expect(space.failures.isEmpty)
+        #expect(try space.run("use_data", pointer: AddressSpace.base) == .completed)
+        #expect(try space.words(at: 0, count: 1) == [42])
+    }
+
     @Test func abortsAJobThatWaits() throws {
         let space = try AddressSpace(engines: 1)
         var hang = Commands()

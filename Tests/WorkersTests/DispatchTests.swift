@@ -1,4 +1,5 @@
 import CSoftGPU
+import Linux
 import Testing
 import WorkerProtocol
 
@@ -76,6 +77,29 @@ import WorkerProtocol
         space.map(page, 0x1000, offset: page - AddressSpace.base)
         #expect(try space.run { $0.dispatch(packet) } == .completed)
         #expect(try space.words(at: 0, count: 3) == [40, 0, 1])
+    }
+
+    /// More code objects than a worker keeps: old ones go, and come again.
+    @Test func keepsSomeOfManyCodeObjects() throws {
+        let space = try AddressSpace(bytes: 16 << 20)
+        let elf = try Toolchain.codeObject("use_data")
+        let size = (UInt64(elf.count) + 7) & ~7
+        try space.write([UInt64(0), 2], at: 0)
+        let first = try space.dispatch(elf: elf, pointer: AddressSpace.base)
+        let places = (0..<1100 as Range<UInt64>).map { 0x40_0000 + $0 * size }
+        for place in places { try space.memory.write(unsafe elf.span.bytes, at: place) }
+        for _ in 0..<2 {
+            for place in places {
+                var commands = Commands()
+                var dispatch = first
+                dispatch.code = AddressSpace.base + place
+                commands.dispatch(dispatch)
+                #expect(try space.run(commands) == .completed)
+            }
+        }
+        // Each was loaded anew when its second turn came.
+        #expect(try space.words(at: 0, count: 3) == [42, 2, 1])
+        #expect(space.failures.isEmpty)
     }
 
     @Test func runsAnEmptyGridWithoutItsCode() throws {

@@ -54,6 +54,27 @@ import WorkerProtocol
         #expect(table.pieces(of: 0xd000..<0x10000).missing == 0xe000)
     }
 
+    /// Thousands of mappings, in any order of coming and going.
+    @Test func holdsMany() {
+        var table = MappingTable()
+        let count: UInt64 = 5000
+        // Every number below 5000 once, in an order that jumps about.
+        let order = (0..<count).map { $0 * 2741 % count }
+        for (done, page) in order.enumerated() {
+            table.insert(mapping(page * 2..<page * 2 + 1, offset: page))
+            #expect(table.count == done + 1)
+        }
+        #expect(table.mappings == (0..<count).map { mapping($0 * 2..<$0 * 2 + 1, offset: $0) })
+        #expect(table.pieces(of: 0x2000 * 4321..<0x2000 * 4321 + 8).pieces.map(\.offset) == [4321 << 12])
+        for page in order where page % 3 != 0 { table.remove(page << 13..<(page << 13) + 4096) }
+        #expect(table.mappings.map(\.offset) == (0..<count).filter { $0 % 3 == 0 }.map { $0 << 12 })
+        table.insert(mapping(100..<9000, file: 1, offset: 0))
+        #expect(table.mappings == table.mappings.sorted { $0.address < $1.address })
+        #expect(table.pieces(of: 100 << 12..<9000 << 12).pieces.count == 1)
+        table.remove(0..<count << 13)
+        #expect(table.count == 0)
+    }
+
     /// Any order of insertions and removals leaves what page by page bookkeeping leaves.
     @Test func agreesWithPages() {
         var table = MappingTable()

@@ -169,8 +169,8 @@ SOFTGPU_SIZE_IS(struct softgpu_fault, 24);
 /*
  * A code object is an ELF64 shared object (ET_DYN) for the host's architecture: program headers LOAD, DYNAMIC and the
  * harmless ones, no segment both writable and executable, no undefined symbols, no TLS, no constructors, relocations
- * R_X86_64_RELATIVE only. `clang -O3 -fPIC -shared -nostdlib -ffreestanding` makes one. It calls nothing outside
- * itself and makes no system call: one ends the submission as a fault.
+ * R_X86_64_RELATIVE only. `clang -O3 -fPIC -shared -nostdlib -ffreestanding -Wl,-Bsymbolic,-e,FUNCTION` makes one. It
+ * calls nothing outside itself and makes no system call: one ends the submission as a fault.
  * Its function runs one work-group and returns. Loaded code is kept while the bytes at its address stay the same;
  * they are compared once per submission. A code object's writable data is private to the address space, shared by its
  * lanes, and starts anew whenever the code object is loaded.

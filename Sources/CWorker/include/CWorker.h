@@ -60,8 +60,8 @@ worker_mutex *worker_make_mutex(void);
 struct worker_engine;
 
 /*
- * Makes `engines` engine threads that run `body(engine, index)` for ever, and `lanes - 1` threads that help whichever engine
- * has work to share. Returns 0 or an errno.
+ * Makes `engines` engine threads that run `body(engine, index)` for ever, and `lanes - 1` threads that help whichever
+ * engine has work to share. Returns 0 or an errno.
  */
 int worker_start_threads(uint32_t engines, uint32_t lanes, void (*body)(struct worker_engine *, uint32_t));
 struct worker_engine *worker_engine_at(uint32_t index);

@@ -6,10 +6,12 @@ public struct Hello: Hashable, Sendable {
     public static let magic: UInt32 = 0x3159_4453
     /// The version that this code speaks.
     public static let majorVersion: UInt16 = 1
+    /// The minor version that this code speaks: of no consequence yet.
     public static let minorVersion: UInt16 = 0
 
     /// The guest's version; its major part is always the own one in a HELLO that was decoded.
     public var major = Hello.majorVersion
+    /// The minor part of the version.
     public var minor = Hello.minorVersion
     /// What the guest would like to use; may have bits that this version does not know.
     public var wantedFeatures: CarrierFeatures
@@ -55,6 +57,7 @@ public struct Hello: Hashable, Sendable {
 public struct Welcome: Hashable, Sendable {
     /// The host's version.
     public var major = Hello.majorVersion
+    /// The minor part of the version.
     public var minor = Hello.minorVersion
     /// What may be used: some of what the guest wanted.
     public var grantedFeatures: CarrierFeatures

@@ -27,6 +27,7 @@ public struct ConfigurationAddress: Hashable, Sendable {
 public struct ByteRange: Hashable, Sendable {
     /// The guest physical address or the offset in the IO space.
     public var start: UInt64
+    /// In bytes.
     public var length: UInt32
 
     public init(start: UInt64, length: UInt32) {
@@ -47,6 +48,7 @@ public struct ByteRange: Hashable, Sendable {
 public struct MemoryRegion: Hashable, Sendable {
     /// Where it starts in the guest's physical memory.
     public var base: UInt64
+    /// Its size, a multiple of 4096.
     public var bytes: UInt64
     /// Where it starts in the file.
     public var fileOffset: UInt64

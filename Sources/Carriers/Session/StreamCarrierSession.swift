@@ -11,6 +11,7 @@ public struct StreamCarrierSession: Sendable {
         case closing
     }
 
+    /// How far the connection got.
     public private(set) var state = State.awaitingHello
     /// What the guest may use; empty before it is admitted.
     public private(set) var grantedFeatures: CarrierFeatures = []

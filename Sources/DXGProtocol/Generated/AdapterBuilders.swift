@@ -15,7 +15,7 @@ extension MessageBuilder where Layout == QueryAdapterInfo.Request {
 
     /// `private_data[private_data_size]`: u8.
     /// Sets `privateDataSize`.
-    public mutating func appendPrivateData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateData(_ values: [UInt8]) {
         append(bytes: values)
         privateDataSize = UInt32(values.count)
     }
@@ -29,14 +29,14 @@ extension MessageBuilder where Layout == QueryAdapterInfo.Reply {
     }
 
     /// `private_data[private_data_size]`: u8.
-    public mutating func appendPrivateData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateData(_ values: [UInt8]) {
         append(bytes: values)
     }
 }
 
 extension MessageBuilder where Layout == QueryAdapterInfo.Reply27 {
     /// `private_data[private_data_size]`: u8.
-    public mutating func appendPrivateData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateData(_ values: [UInt8]) {
         append(bytes: values)
     }
 }
@@ -134,7 +134,7 @@ extension MessageBuilder where Layout == Escape.Request {
 
     /// `private_driver_data[priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }
@@ -142,7 +142,7 @@ extension MessageBuilder where Layout == Escape.Request {
 
 extension MessageBuilder where Layout == Escape.Reply {
     /// `private_driver_data[priv_drv_data_size]`: u8.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
     }
 }
@@ -281,12 +281,12 @@ extension MessageBuilder where Layout == GetInternalAdapterInfo.Reply {
     }
 
     /// `device_description`: u16[80] at 24.
-    public mutating func setDeviceDescription(_ values: [UInt16]) {
+    @inlinable public mutating func setDeviceDescription(_ values: [UInt16]) {
         storeArray(values, at: 24, count: 80)
     }
 
     /// `device_instance_id`: u16[260] at 184.
-    public mutating func setDeviceInstanceId(_ values: [UInt16]) {
+    @inlinable public mutating func setDeviceInstanceId(_ values: [UInt16]) {
         storeArray(values, at: 184, count: 260)
     }
 
@@ -377,12 +377,12 @@ extension MessageBuilder where Layout == GetInternalAdapterInfo.Reply27 {
     }
 
     /// `device_description`: u16[80] at 24.
-    public mutating func setDeviceDescription(_ values: [UInt16]) {
+    @inlinable public mutating func setDeviceDescription(_ values: [UInt16]) {
         storeArray(values, at: 24, count: 80)
     }
 
     /// `device_instance_id`: u16[260] at 184.
-    public mutating func setDeviceInstanceId(_ values: [UInt16]) {
+    @inlinable public mutating func setDeviceInstanceId(_ values: [UInt16]) {
         storeArray(values, at: 184, count: 260)
     }
 }

@@ -277,7 +277,7 @@ extension MessageBuilder where Layout == UpdateGpuVirtualAddress.Request {
 
     /// `operations[num_operations]`: updategpuvirtualaddress_operation.
     /// Sets `numOperations`.
-    public mutating func appendOperations(_ values: [MessageBuilder<UpdateGpuVirtualAddressOperation>]) {
+    @inlinable public mutating func appendOperations(_ values: [MessageBuilder<UpdateGpuVirtualAddressOperation>]) {
         for value in values { append(value) }
         numOperations = UInt32(values.count)
     }

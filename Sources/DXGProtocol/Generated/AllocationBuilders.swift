@@ -165,27 +165,27 @@ extension MessageBuilder where Layout == CreateAllocation.Request {
 
     /// `alloc_info[alloc_count]`: allocinfo.
     /// Sets `allocCount`.
-    public mutating func appendAllocInfo(_ values: [MessageBuilder<AllocationInfo>]) {
+    @inlinable public mutating func appendAllocInfo(_ values: [MessageBuilder<AllocationInfo>]) {
         for value in values { append(value) }
         allocCount = UInt32(values.count)
     }
 
     /// `private_runtime_data[private_runtime_data_size]`: u8.
     /// Sets `privateRuntimeDataSize`.
-    public mutating func appendPrivateRuntimeData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateRuntimeData(_ values: [UInt8]) {
         append(bytes: values)
         privateRuntimeDataSize = UInt32(values.count)
     }
 
     /// `resource_private_driver_data[priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendResourcePrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendResourcePrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }
 
     /// The private data of each element of `allocInfo`, in order.
-    public mutating func appendPrivateDriverData(_ values: [[UInt8]]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [[UInt8]]) {
         for value in values { append(bytes: value) }
     }
 }
@@ -330,12 +330,12 @@ extension MessageBuilder where Layout == CreateAllocation.Reply {
     }
 
     /// `allocation_info[alloc_count]`: allocinfo_return.
-    public mutating func appendAllocationInfo(_ values: [MessageBuilder<AllocationInfoReturn>]) {
+    @inlinable public mutating func appendAllocationInfo(_ values: [MessageBuilder<AllocationInfoReturn>]) {
         for value in values { append(value) }
     }
 
     /// The private data of each element of `allocationInfo`, in order.
-    public mutating func appendPrivateDriverData(_ values: [[UInt8]]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [[UInt8]]) {
         for value in values { append(bytes: value) }
     }
 }
@@ -391,7 +391,7 @@ extension MessageBuilder where Layout == DestroyAllocation.Request {
 
     /// `allocations[alloc_count]`: handle.
     /// Sets `allocCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocCount = UInt32(values.count)
     }
@@ -444,7 +444,7 @@ extension MessageBuilder where Layout == SetExistingSysMemPages.Request {
 
     /// `page_frame_numbers[num_pages]`: u64.
     /// Sets `numPages`.
-    public mutating func appendPageFrameNumbers(_ values: [UInt64]) {
+    @inlinable public mutating func appendPageFrameNumbers(_ values: [UInt64]) {
         append(contentsOf: values)
         numPages = UInt32(values.count)
     }

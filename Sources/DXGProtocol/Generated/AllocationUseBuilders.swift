@@ -301,7 +301,7 @@ extension MessageBuilder where Layout == OfferAllocations.Request {
 
     /// `allocations[allocation_count]`: handle.
     /// Sets `allocationCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocationCount = UInt32(values.count)
     }
@@ -340,7 +340,7 @@ extension MessageBuilder where Layout == ReclaimAllocations.Request {
 
     /// `allocations[allocation_count]`: handle.
     /// Sets `allocationCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocationCount = UInt32(values.count)
     }
@@ -360,7 +360,7 @@ extension MessageBuilder where Layout == ReclaimAllocations.Reply {
     }
 
     /// `discarded[allocation_count]`: u32.
-    public mutating func appendDiscarded(_ values: [UInt32]) {
+    @inlinable public mutating func appendDiscarded(_ values: [UInt32]) {
         append(contentsOf: values)
     }
 }
@@ -386,13 +386,13 @@ extension MessageBuilder where Layout == SetAllocationPriority.Request {
 
     /// `allocations[allocation_count]`: handle.
     /// Sets `allocationCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocationCount = UInt32(values.count)
     }
 
     /// `priorities[allocation_count]`: u32.
-    public mutating func appendPriorities(_ values: [UInt32]) {
+    @inlinable public mutating func appendPriorities(_ values: [UInt32]) {
         append(contentsOf: values)
     }
 }
@@ -418,7 +418,7 @@ extension MessageBuilder where Layout == GetAllocationPriority.Request {
 
     /// `allocations[allocation_count]`: handle.
     /// Sets `allocationCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocationCount = UInt32(values.count)
     }
@@ -432,7 +432,7 @@ extension MessageBuilder where Layout == GetAllocationPriority.Reply {
     }
 
     /// `priorities[allocation_count]`: u32.
-    public mutating func appendPriorities(_ values: [UInt32]) {
+    @inlinable public mutating func appendPriorities(_ values: [UInt32]) {
         append(contentsOf: values)
     }
 }

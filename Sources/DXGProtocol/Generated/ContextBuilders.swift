@@ -81,7 +81,7 @@ extension MessageBuilder where Layout == CreateContextVirtual.Request {
 
     /// `private_driver_data[priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }

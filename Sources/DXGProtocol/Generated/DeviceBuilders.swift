@@ -152,7 +152,7 @@ extension MessageBuilder where Layout == GetDeviceState.Request {
     }
 
     /// `args.alignment`: u8[48] at 32.
-    public mutating func setAlignment(_ values: [UInt8]) {
+    @inlinable public mutating func setAlignment(_ values: [UInt8]) {
         storeArray(values, at: 32, count: 48)
     }
 }
@@ -249,7 +249,7 @@ extension MessageBuilder where Layout == GetDeviceState.Reply {
     }
 
     /// `args.alignment`: u8[48] at 8.
-    public mutating func setAlignment(_ values: [UInt8]) {
+    @inlinable public mutating func setAlignment(_ values: [UInt8]) {
         storeArray(values, at: 8, count: 48)
     }
 

@@ -14,7 +14,7 @@ extension MessageBuilder where Layout == CreateProcess.Request {
     }
 
     /// `process_name`: u16[261] at 40.
-    public mutating func setProcessName(_ values: [UInt16]) {
+    @inlinable public mutating func setProcessName(_ values: [UInt16]) {
         storeArray(values, at: 40, count: 261)
     }
 

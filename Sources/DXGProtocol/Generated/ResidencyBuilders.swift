@@ -117,7 +117,7 @@ extension MessageBuilder where Layout == MakeResident.Request {
 
     /// `allocations[alloc_count]`: handle.
     /// Sets `allocCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocCount = UInt32(values.count)
     }
@@ -182,7 +182,7 @@ extension MessageBuilder where Layout == Evict.Request {
 
     /// `allocations[alloc_count]`: handle.
     /// Sets `allocCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocCount = UInt32(values.count)
     }
@@ -281,7 +281,7 @@ extension MessageBuilder where Layout == QueryAllocationResidency.Request {
 
     /// `allocations[args.allocation_count]`: handle.
     /// Sets `allocationCount`.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         allocationCount = UInt32(values.count)
     }
@@ -295,7 +295,7 @@ extension MessageBuilder where Layout == QueryAllocationResidency.Reply {
     }
 
     /// `residency_status[args.allocation_count]`: u32.
-    public mutating func appendResidencyStatus(_ values: [UInt32]) {
+    @inlinable public mutating func appendResidencyStatus(_ values: [UInt32]) {
         append(contentsOf: values)
     }
 }

@@ -102,7 +102,7 @@ extension MessageBuilder where Layout == OpenResource.Reply {
     }
 
     /// `allocations[allocation_count]`: handle.
-    public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendAllocations(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
     }
 }

@@ -274,12 +274,12 @@ extension MessageBuilder where Layout == DdiGetStandardAllocationDriverData.Repl
     }
 
     /// `allocation_private_data[priv_driver_data_size]`: u8.
-    public mutating func appendAllocationPrivateData(_ values: [UInt8]) {
+    @inlinable public mutating func appendAllocationPrivateData(_ values: [UInt8]) {
         append(bytes: values)
     }
 
     /// `resource_private_data[priv_driver_resource_size]`: u8.
-    public mutating func appendResourcePrivateData(_ values: [UInt8]) {
+    @inlinable public mutating func appendResourcePrivateData(_ values: [UInt8]) {
         append(bytes: values)
     }
 }

@@ -20,7 +20,7 @@ extension MessageBuilder where Layout == QueryStatistics.Request {
     }
 
     /// `args.result`: u8[776] at 48.
-    public mutating func setResult(_ values: [UInt8]) {
+    @inlinable public mutating func setResult(_ values: [UInt8]) {
         storeArray(values, at: 48, count: 776)
     }
 
@@ -45,7 +45,7 @@ extension MessageBuilder where Layout == QueryStatistics.Reply {
     }
 
     /// `result`: u8[776] at 8.
-    public mutating func setResult(_ values: [UInt8]) {
+    @inlinable public mutating func setResult(_ values: [UInt8]) {
         storeArray(values, at: 8, count: 776)
     }
 }

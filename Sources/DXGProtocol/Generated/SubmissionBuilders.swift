@@ -44,7 +44,7 @@ extension MessageBuilder where Layout == SubmitCommand.Request {
     }
 
     /// `args.broadcast_context`: handle[64] at 52.
-    public mutating func setBroadcastContext(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func setBroadcastContext(_ values: [D3DKMTHandle]) {
         storeArray(values, at: 52, count: 64)
     }
 
@@ -73,7 +73,7 @@ extension MessageBuilder where Layout == SubmitCommand.Request {
     }
 
     /// `args.written_primaries`: handle[16] at 328.
-    public mutating func setWrittenPrimaries(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func setWrittenPrimaries(_ values: [D3DKMTHandle]) {
         storeArray(values, at: 328, count: 16)
     }
 
@@ -97,14 +97,14 @@ extension MessageBuilder where Layout == SubmitCommand.Request {
 
     /// `history_buffers[args.num_history_buffers]`: handle.
     /// Sets `numHistoryBuffers`.
-    public mutating func appendHistoryBuffers(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendHistoryBuffers(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         numHistoryBuffers = UInt32(values.count)
     }
 
     /// `private_driver_data[args.priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }
@@ -173,7 +173,7 @@ extension MessageBuilder where Layout == CreateHwQueue.Request {
 
     /// `private_driver_data[priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }
@@ -250,14 +250,14 @@ extension MessageBuilder where Layout == SubmitCommandToHwQueue.Request {
 
     /// `written_primaries[args.num_primaries]`: handle.
     /// Sets `numPrimaries`.
-    public mutating func appendWrittenPrimaries(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendWrittenPrimaries(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         numPrimaries = UInt32(values.count)
     }
 
     /// `private_driver_data[args.priv_drv_data_size]`: u8.
     /// Sets `privDrvDataSize`.
-    public mutating func appendPrivateDriverData(_ values: [UInt8]) {
+    @inlinable public mutating func appendPrivateDriverData(_ values: [UInt8]) {
         append(bytes: values)
         privDrvDataSize = UInt32(values.count)
     }

@@ -284,7 +284,7 @@ extension MessageBuilder where Layout == CreateSyncObject.Request {
     }
 
     /// `args.info.reserved.reserved`: u64[8] at 40.
-    public mutating func setReservedReserved(_ values: [UInt64]) {
+    @inlinable public mutating func setReservedReserved(_ values: [UInt64]) {
         storeArray(values, at: 40, count: 8)
     }
 
@@ -390,13 +390,13 @@ extension MessageBuilder where Layout == WaitForSyncObjectFromCpu.Request {
 
     /// `objects[object_count]`: handle.
     /// Sets `objectCount`.
-    public mutating func appendObjects(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendObjects(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         objectCount = UInt32(values.count)
     }
 
     /// `fence_values[object_count]`: u64.
-    public mutating func appendFenceValues(_ values: [UInt64]) {
+    @inlinable public mutating func appendFenceValues(_ values: [UInt64]) {
         append(contentsOf: values)
     }
 }
@@ -422,13 +422,13 @@ extension MessageBuilder where Layout == WaitForSyncObjectFromGpu.Request {
 
     /// `fence_values[object_count]`: u64.
     /// Sets `objectCount`.
-    public mutating func appendFenceValues(_ values: [UInt64]) {
+    @inlinable public mutating func appendFenceValues(_ values: [UInt64]) {
         append(contentsOf: values)
         objectCount = UInt32(values.count)
     }
 
     /// `objects[object_count]`: handle.
-    public mutating func appendObjects(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendObjects(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
     }
 }
@@ -502,20 +502,20 @@ extension MessageBuilder where Layout == SignalSyncObject.Request {
 
     /// `objects[object_count]`: handle.
     /// Sets `objectCount`.
-    public mutating func appendObjects(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendObjects(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         objectCount = UInt32(values.count)
     }
 
     /// `contexts[context_count]`: handle.
     /// Sets `contextCount`.
-    public mutating func appendContexts(_ values: [D3DKMTHandle]) {
+    @inlinable public mutating func appendContexts(_ values: [D3DKMTHandle]) {
         append(contentsOf: values)
         contextCount = UInt32(values.count)
     }
 
     /// `fence_values[object_count]`: u64.
-    public mutating func appendFenceValues(_ values: [UInt64]) {
+    @inlinable public mutating func appendFenceValues(_ values: [UInt64]) {
         append(contentsOf: values)
     }
 }

@@ -1,6 +1,7 @@
 /// A guest's command in its packet: the header, the vGPU it is routed to, and the bytes of the command
 /// (docs/protocol/semantics.md 1.2).
 public struct CommandEnvelope: ~Escapable {
+    /// The header that begins the command.
     public let header: CommandHeader
 
     /// The vGPU that the extended header names; zero for global commands and before interface version 40.
@@ -31,6 +32,7 @@ public struct CommandEnvelope: ~Escapable {
     }
 
     /// The payload of a packet that carries `command`.
+    @inlinable
     public static func encode(command: [UInt8], vgpuLUID: LUID, interfaceVersion: InterfaceVersion) -> [UInt8] {
         guard interfaceVersion.hasExtendedHeader else { return command }
         var extended = MessageBuilder<ExtendedHeader>(extraBytes: command.count)

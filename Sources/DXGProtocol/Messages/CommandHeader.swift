@@ -46,6 +46,7 @@ public struct CommandHeader: Hashable, Sendable {
     }
 
     /// Writes the header at the beginning of a message.
+    @inlinable
     func write<Layout: MessageLayout>(to message: inout MessageBuilder<Layout>) {
         var header = MessageBuilder<VGPUCommandHeader>()
         header.commandId = commandID

@@ -22,11 +22,13 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
     }
 
     /// A message of `byteCount` zero bytes, at least those of its declared fields.
+    @inlinable
     public init(byteCount: Int) {
         storage = [UInt8](repeating: 0, count: max(byteCount, Layout.fixedSize))
     }
 
     /// A message that begins as a copy of a received one, in exactly `byteCount` bytes.
+    @inlinable
     public init(copying view: MessageView<Layout>, byteCount: Int) {
         let length = max(byteCount, Layout.fixedSize)
         storage = []
@@ -36,22 +38,25 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
     }
 
     /// Reads back what was made.
-    public var view: MessageView<Layout> {
+    @inlinable public var view: MessageView<Layout> {
         @_lifetime(borrow self)
         get { MessageView(checked: storage.wireBytes) }
     }
 
     /// Makes the message at least `count` bytes long.
+    @inlinable
     public mutating func pad(to count: Int) {
         if storage.count < count { storage.append(contentsOf: repeatElement(0, count: count - storage.count)) }
     }
 
     /// Makes the length a multiple of `multiple`.
+    @inlinable
     public mutating func pad(toMultipleOf multiple: Int) {
         pad(to: (storage.count + multiple - 1) / multiple * multiple)
     }
 
     /// Appends one value.
+    @inlinable
     public mutating func append(_ value: some WireValue) {
         let offset = storage.count
         pad(to: offset + MemoryLayout.size(ofValue: value.wire))
@@ -59,6 +64,7 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
     }
 
     /// Appends values one after the other.
+    @inlinable
     public mutating func append<Value: WireValue>(contentsOf values: [Value]) {
         var offset = storage.count
         pad(to: offset + values.count * MemoryLayout<Value.Raw>.size)
@@ -69,31 +75,36 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
     }
 
     /// Appends bytes.
+    @inlinable
     public mutating func append(bytes source: [UInt8]) {
         storage.append(contentsOf: source)
     }
 
     /// Appends bytes.
+    @inlinable
     public mutating func append(bytes source: RawSpan) {
         storage.append(bytes: source)
     }
 
     /// Appends a structure.
+    @inlinable
     public mutating func append<Element: MessageLayout>(_ element: MessageBuilder<Element>) {
         storage.append(contentsOf: element.bytes)
     }
 
     /// Writes bytes at `offset`, which must be inside the message: a bug of the caller if not.
+    @inlinable
     public mutating func write(_ source: [UInt8], at offset: Int) {
         storage.replaceSubrange(offset..<offset + source.count, with: source)
     }
 
     /// Writes a value at `offset`, which must be inside the message: a bug of the caller if not.
+    @inlinable
     public mutating func write(_ value: some WireValue, at offset: Int) {
         storage.store(value, at: offset)
     }
 
-    @usableFromInline
+    @inlinable
     mutating func reserve(_ extraBytes: Int) {
         storage.reserveCapacity(storage.count + extraBytes)
     }
@@ -125,7 +136,7 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
 
     /// Writes the first values of a fixed array of `count` elements and zeroes the others; more values than it holds
     /// are a bug of the caller.
-    @usableFromInline
+    @inlinable
     mutating func storeArray<Value: WireValue>(_ values: [Value], at offset: Int, count: Int) {
         precondition(values.count <= count, "\(Layout.name): \(values.count) values for an array of \(count)")
         let stride = MemoryLayout<Value.Raw>.size
@@ -136,6 +147,7 @@ public struct MessageBuilder<Layout: MessageLayout>: Sendable {
 
 extension MessageBuilder where Layout: CommandLayout {
     /// Fills in the command header: who asks, and whether no reply is wanted.
+    @inlinable
     public mutating func setHeader(process: D3DKMTHandle = .none, commandID: UInt64 = 0, isAsync: Bool = false) {
         let header = CommandHeader(
             commandID: commandID, process: process, channelType: UInt8(truncatingIfNeeded: Layout.channelType.rawValue),
@@ -144,11 +156,12 @@ extension MessageBuilder where Layout: CommandLayout {
     }
 
     /// The command header.
-    public var header: CommandHeader { CommandHeader(checked: storage.wireBytes) }
+    @inlinable public var header: CommandHeader { CommandHeader(checked: storage.wireBytes) }
 }
 
 extension MessageBuilder where Layout: RequestLayout {
     /// The request as the Linux driver sends it, spare bytes behind the last part included.
+    @inlinable
     public func encoded() -> [UInt8] {
         var padded = self
         padded.pad(to: Layout.sentLength(of: view, endingAt: storage.count))

@@ -17,16 +17,19 @@ public enum EmptyReply: MessageLayout {
 }
 
 extension MessageView where Layout == StatusReply {
+    /// How the command ended.
     @inlinable public var status: NTStatus { load(at: 0) }
 }
 
 extension MessageBuilder where Layout == StatusReply {
     /// A reply of 4 bytes with this status.
+    @inlinable
     public init(_ status: NTStatus) {
         self.init()
         self.status = status
     }
 
+    /// How the command ended.
     @inlinable public var status: NTStatus {
         get { load(at: 0) }
         set { store(newValue, at: 0) }
@@ -34,16 +37,19 @@ extension MessageBuilder where Layout == StatusReply {
 }
 
 extension MessageView where Layout == HandleReply {
+    /// What the command made.
     @inlinable public var handle: D3DKMTHandle { load(at: 0) }
 }
 
 extension MessageBuilder where Layout == HandleReply {
     /// A reply of 4 bytes with this handle.
+    @inlinable
     public init(_ handle: D3DKMTHandle) {
         self.init()
         self.handle = handle
     }
 
+    /// What the command made.
     @inlinable public var handle: D3DKMTHandle {
         get { load(at: 0) }
         set { store(newValue, at: 0) }

@@ -1,5 +1,6 @@
 /// What is known about a command number, whether or not Linux ever sends it (docs/protocol/semantics.md 22).
 public struct CommandDescription: Hashable, Sendable {
+    /// Whom the command is for.
     public let channel: ChannelType
 
     /// The number on the channel.

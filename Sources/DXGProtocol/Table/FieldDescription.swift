@@ -28,6 +28,7 @@ public struct FieldDescription: Hashable, Sendable {
     /// The field's length in bits.
     public let bitCount: Int
 
+    /// How the bytes are to be read.
     public let kind: Kind
 
     /// A field of whole bytes.

@@ -19,13 +19,16 @@ public struct MessageDescription: Hashable, Sendable {
     /// The message's name, for example `CreateDevice`.
     public let name: String
 
+    /// Whom the message is for.
     public let channel: ChannelType
 
     /// The number on the channel.
     public let command: UInt32
 
+    /// The layout of the message itself.
     public let request: StructDescription
 
+    /// What is answered.
     public let replyKind: ReplyKind
 
     /// The reply's layout if it is a structure.

@@ -8,11 +8,13 @@ public struct TailDescription: Hashable, Sendable {
         case chunks(of: String, sizeField: String)
     }
 
+    /// The name in messages.json.
     public let name: String
 
     /// Where the part begins; `nil` if it follows the part before it.
     public let offset: Int?
 
+    /// What the part consists of.
     public let element: Element
 
     /// The field of the request that counts the elements.

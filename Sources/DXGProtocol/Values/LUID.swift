@@ -1,8 +1,12 @@
 /// A locally unique id, 8 bytes in messages: the low part, then the signed high part.
 public struct LUID: Hashable, Sendable {
+    /// Bits 0 to 31.
     public let low: UInt32
+
+    /// Bits 32 to 63.
     public let high: Int32
 
+    /// Puts the two parts together.
     @inlinable
     public init(low: UInt32, high: Int32) {
         self.low = low

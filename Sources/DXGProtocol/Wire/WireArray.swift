@@ -13,10 +13,13 @@ public struct WireArray<Element: WireValue>: ~Escapable {
     /// Bytes of one element.
     @inlinable public static var stride: Int { MemoryLayout<Element.Raw>.size }
 
+    /// The number of elements.
     @inlinable public var count: Int { bytes.byteCount / Self.stride }
 
+    /// Whether there are no elements.
     @inlinable public var isEmpty: Bool { count == 0 }
 
+    /// The indices of the elements.
     @inlinable public var indices: Range<Int> { 0..<count }
 
     /// The element at `index`; an index outside `indices` is a bug of the caller.

@@ -10,10 +10,13 @@ public struct WireStructArray<Layout: MessageLayout>: ~Escapable {
         self.bytes = bytes
     }
 
+    /// The number of structures.
     @inlinable public var count: Int { bytes.byteCount / Layout.size }
 
+    /// Whether there are no structures.
     @inlinable public var isEmpty: Bool { count == 0 }
 
+    /// The indices of the structures.
     @inlinable public var indices: Range<Int> { 0..<count }
 
     /// The structure at `index`; an index outside `indices` is a bug of the caller.

@@ -8,16 +8,23 @@ public final class FrameReader {
     private var buffer = [UInt8](repeating: 0, count: 131_072)
     private var descriptors = DescriptorQueue()
 
+    /// A reader of what the other side sends over the connection.
     public init(_ connection: FrameConnection) {
         self.connection = connection
     }
 
-    /// Waits for bytes and hands on the frames that they complete, one after the other; `body` says whether to go on
-    /// with the next or to keep the rest for the next call. Returns false at the orderly end of the stream.
+    /// Hands on the frames that are kept, or else waits for bytes and hands on those that they complete; `body` says
+    /// whether to go on with the next or to keep the rest for the next call. Returns false at the orderly end of the
+    /// stream.
     public func receive(
         _ body: (FrameHeader, RawSpan) throws(CarrierViolation) -> Bool
     ) throws(GuestError) -> Bool {
-        guard try parse(RawSpan(), body) else { return true }
+        var isKept = false
+        _ = try parse(RawSpan()) { (header, payload) throws(CarrierViolation) in
+            isKept = true
+            return try body(header, payload)
+        }
+        if isKept { return true }
         // Taken out of the object while others look at it.
         var bytes = buffer
         buffer = []
@@ -75,6 +82,9 @@ public final class FrameReader {
 
 /// A frame as a host sent it.
 public struct ReceivedFrame: Hashable, Sendable {
+    /// What the frame is.
     public let header: FrameHeader
+
+    /// The bytes behind the header.
     public let payload: [UInt8]
 }

@@ -10,6 +10,7 @@ public import VMBus
 /// Linux driver does between power-on and the first process is done when `connect` returns
 /// (docs/protocol/semantics.md 1.1).
 public final class GuestMachine: Sendable {
+    /// What the machine was started with.
     public let options: GuestMachineOptions
 
     /// What the host granted and told: features, the guest's id, the size of the IO space, the number of functions.

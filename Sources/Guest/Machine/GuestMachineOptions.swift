@@ -34,5 +34,6 @@ public struct GuestMachineOptions: Sendable {
     /// How long to wait for a reply; `nil` waits for ever, as the Linux driver does.
     public var replyTimeoutNanoseconds: UInt64? = 30_000_000_000
 
+    /// The options of a current driver over a carrier that shares memory where it can.
     public init() {}
 }

@@ -19,6 +19,9 @@ final class HostLink: Sendable {
     /// Values of watched parts of the IO space that the host has pushed.
     let watches = WatchedWords()
 
+    /// The channel on which the host's own messages come; others are oddities (docs/protocol/semantics.md 1.7).
+    let globalRelid = Atomic<UInt32>(0)
+
     private let tables = Mutex(Tables())
     private let errands = Monitor(ErrandQueue())
     private let threads = Mutex<[ServiceThread]>([])
@@ -181,7 +184,7 @@ final class HostLink: Sendable {
             let packet = try Packet(bytes)
             switch packet.header.type {
             case .completion: complete(packet.header.transactionID, [UInt8](copying: packet.payload))
-            case .inBandData: take(hostMessage: packet.payload, relid: relid)
+            case .inBandData where relid == globalRelid.load(ordering: .relaxed): take(hostMessage: packet.payload)
             default: note("packet of type \(packet.header.type) on channel \(relid)")
             }
         } catch {
@@ -190,7 +193,7 @@ final class HostLink: Sendable {
     }
 
     /// A message of the host, docs/protocol/semantics.md 1.7.
-    private func take(hostMessage bytes: RawSpan, relid: UInt32) {
+    private func take(hostMessage bytes: RawSpan) {
         do throws(DecodeError) {
             let header = try CommandHeader(bytes)
             switch DXGProtocol.HostMessage(rawValue: header.commandType) {
@@ -203,7 +206,7 @@ final class HostLink: Sendable {
                 } else {
                     note("SETGUESTDATA to 0x\(String(message.guestPointer, radix: 16))")
                 }
-            default: note("host message \(header.commandType) on channel \(relid)")
+            default: note("host message \(header.commandType)")
             }
         } catch {
             note("host message: \(error)")

@@ -1,6 +1,7 @@
 internal import Carriers
 internal import DXGProtocol
 internal import Linux
+internal import Synchronization
 internal import VMBus
 
 /// The steps from a connection to a machine whose channels can be opened: the carrier's greeting, VMBus, and the PCI
@@ -34,6 +35,7 @@ struct Startup {
             throw .unexpected("the host offers no global channel")
         }
         globalRelid = global.relid
+        link.globalRelid.store(global.relid, ordering: .relaxed)
         vgpuOffers = offers.filter { $0.offer.key.interfaceType == .dxgVGPUChannel }
         let configuration = ConfigurationReader(link: link, timeout: options.replyTimeoutNanoseconds)
         (interfaceVersion, hostCapabilities) = try configuration.negotiate(

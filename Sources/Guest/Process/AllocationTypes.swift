@@ -12,6 +12,7 @@ public struct AllocationRequest: Hashable, Sendable {
     /// Bit 0 primary, bit 1 stereo, bit 2 override priority.
     public var flags: UInt32 = 0
 
+    /// An allocation that private data describe, over existing memory if there are pages.
     public init(privateDriverData: [UInt8], existingPages: [UInt64]? = nil) {
         self.privateDriverData = privateDriverData
         self.existingPages = existingPages
@@ -50,23 +51,43 @@ public struct AllocationFlags: OptionSet, Hashable, Sendable {
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+    /// Makes a resource of the allocations.
     public static let createResource = AllocationFlags(rawValue: 1 << 0)
+
+    /// The resource can be shared; needs `createResource`.
     public static let createShared = AllocationFlags(rawValue: 1 << 1)
+
+    /// The allocation's memory is the guest's; set for requests with pages.
     public static let existingSystemMemory = AllocationFlags(rawValue: 1 << 5)
+
+    /// Shared by handles with security, the only way that Linux has.
     public static let ntSecuritySharing = AllocationFlags(rawValue: 1 << 6)
+
+    /// User mode only reads.
     public static let readOnly = AllocationFlags(rawValue: 1 << 7)
+
+    /// Other adapters open it too.
     public static let crossAdapter = AllocationFlags(rawValue: 1 << 11)
+
+    /// The resource data are a `CreateStandardAllocation` structure, and no driver describes the allocation.
     public static let standardAllocation = AllocationFlags(rawValue: 1 << 16)
 }
 
 /// An allocation as the host made it.
 public struct CreatedAllocation: Hashable, Sendable {
+    /// The name in the process.
     public let handle: D3DKMTHandle
 
     /// In bytes.
     public let size: UInt64
+
+    /// Whether the guest maps it write-back when it is locked.
     public let isCached: Bool
+
+    /// Whether its memory is the guest's own.
     public let isExistingMemory: Bool
+
+    /// The private data as the host left them.
     public let privateDriverData: [UInt8]
 }
 
@@ -74,7 +95,11 @@ public struct CreatedAllocation: Hashable, Sendable {
 public struct CreatedAllocations: Hashable, Sendable {
     /// The resource that they are in; none for stand-alone allocations.
     public let resource: D3DKMTHandle
+
+    /// A name of the whole machine; Linux makes no use of it.
     public let globalShare: D3DKMTHandle
+
+    /// In the order of the requests.
     public let allocations: [CreatedAllocation]
 }
 

@@ -89,10 +89,19 @@ extension GuestProcess {
 
 /// What a host says of a feature.
 public struct FeatureState: Hashable, Sendable {
+    /// The version in use.
     public let version: UInt16
+
+    /// Whether it may be used.
     public let isEnabled: Bool
+
+    /// Whether the host knows the number.
     public let isKnown: Bool
+
+    /// Whether the host's driver has it.
     public let isSupportedByDriver: Bool
+
+    /// Whether it works in this configuration.
     public let isSupportedHere: Bool
 }
 
@@ -100,6 +109,10 @@ public struct FeatureState: Hashable, Sendable {
 public struct ClockCalibration: Hashable, Sendable {
     /// In Hz.
     public let gpuFrequency: UInt64
+
+    /// Ticks of the GPU's clock.
     public let gpuClockCounter: UInt64
+
+    /// Units of 100 ns.
     public let cpuClockCounter: UInt64
 }

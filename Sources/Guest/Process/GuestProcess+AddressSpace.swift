@@ -70,10 +70,17 @@ public struct GPUProtection: OptionSet, Hashable, Sendable {
 
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
+    /// The GPU may write.
     public static let write = GPUProtection(rawValue: 1 << 0)
+
+    /// The GPU may execute.
     public static let execute = GPUProtection(rawValue: 1 << 1)
     /// Reads give zero, writes are dropped.
     public static let zero = GPUProtection(rawValue: 1 << 2)
+
+    /// Every access is a page fault.
     public static let noAccess = GPUProtection(rawValue: 1 << 3)
+
+    /// Not for user mode.
     public static let systemUseOnly = GPUProtection(rawValue: 1 << 4)
 }

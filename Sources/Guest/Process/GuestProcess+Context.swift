@@ -121,7 +121,11 @@ public struct ContextFlags: OptionSet, Hashable, Sendable {
 
     /// Submissions execute nothing, but complete and signal in order.
     public static let nullRendering = ContextFlags(rawValue: 1 << 0)
+
+    /// Private data are given.
     public static let initialData = ContextFlags(rawValue: 1 << 1)
+
+    /// Long work does not lose the device.
     public static let disableGPUTimeout = ContextFlags(rawValue: 1 << 2)
     /// Waits and signals only.
     public static let synchronizationOnly = ContextFlags(rawValue: 1 << 3)
@@ -131,11 +135,18 @@ public struct ContextFlags: OptionSet, Hashable, Sendable {
 
 /// A hardware queue and its progress fence.
 public struct HardwareQueue: Hashable, Sendable {
+    /// The queue, to submit to.
     public let handle: D3DKMTHandle
+
+    /// The fence, to wait for.
     public let progressFence: D3DKMTHandle
 
     /// The guest physical address of the fence's value.
     public let fenceAddress: UInt64
+
+    /// The GPU virtual address of the fence's value.
     public let fenceGPUVirtualAddress: UInt64
+
+    /// The private data as the host left them.
     public let privateDriverData: [UInt8]
 }

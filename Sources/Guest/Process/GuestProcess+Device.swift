@@ -69,10 +69,13 @@ extension GuestProcess {
 
 /// What is known of the access that lost a device.
 public struct PageFaultState: Hashable, Sendable {
+    /// Counts what the driver was told to draw; 0 for compute work.
     public let sequenceNumber: UInt64
 
     /// See `RenderPipelineStage`.
     public let pipelineStage: UInt32
+
+    /// The entry of a bind table, for drivers that have one.
     public let bindTableEntry: UInt32
 
     /// See `PageFaultFlag`.

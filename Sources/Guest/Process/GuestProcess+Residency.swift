@@ -121,7 +121,10 @@ extension GuestProcess {
 
 /// A paging queue and its fence.
 public struct PagingQueue: Hashable, Sendable {
+    /// The queue.
     public let handle: D3DKMTHandle
+
+    /// Its fence, to wait for.
     public let fence: D3DKMTHandle
 
     /// The guest physical address of the fence's value.
@@ -132,21 +135,34 @@ public struct PagingQueue: Hashable, Sendable {
 public struct PagingResult: Hashable, Sendable {
     /// `success` or `pending`.
     public let status: NTStatus
+
+    /// What to wait for if the operation is pending.
     public let fenceValue: UInt64
 
+    /// Whether the operation goes on.
     public var isPending: Bool { status == .pending }
 }
 
 /// What MakeResident has done.
 public struct MakeResidentResult: Hashable, Sendable {
+    /// How far the operation is.
     public let paging: PagingResult
+
+    /// How much the process should give up.
     public let bytesToTrim: UInt64
 }
 
 /// What a process may use of a memory segment group and what it uses, in bytes.
 public struct VideoMemoryInfo: Hashable, Sendable {
+    /// What it may use.
     public let budget: UInt64
+
+    /// What is resident.
     public let currentUsage: UInt64
+
+    /// What it has reserved.
     public let currentReservation: UInt64
+
+    /// What it may reserve.
     public let availableForReservation: UInt64
 }

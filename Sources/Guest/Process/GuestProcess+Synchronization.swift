@@ -174,14 +174,31 @@ public struct SynchronizationFlags: OptionSet, Hashable, Sendable {
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+    /// Other processes can open it; Linux wants `ntSecuritySharing` with it.
     public static let shared = SynchronizationFlags(rawValue: 1 << 0)
+
+    /// Shared by handles with security, the only way that Linux has.
     public static let ntSecuritySharing = SynchronizationFlags(rawValue: 1 << 1)
+
+    /// Other adapters open it too.
     public static let crossAdapter = SynchronizationFlags(rawValue: 1 << 2)
+
+    /// A queued signal takes effect when the work before it was fetched.
     public static let topOfPipeline = SynchronizationFlags(rawValue: 1 << 3)
+
+    /// Signals through this handle are refused.
     public static let noSignal = SynchronizationFlags(rawValue: 1 << 4)
+
+    /// Waits through this handle are refused.
     public static let noWait = SynchronizationFlags(rawValue: 1 << 5)
+
+    /// The loss of a device does not move the fence.
     public static let noSignalMaxValueOnTDR = SynchronizationFlags(rawValue: 1 << 6)
+
+    /// The fence has no GPU virtual address.
     public static let noGPUAccess = SynchronizationFlags(rawValue: 1 << 7)
+
+    /// Only the kernel-mode driver signals it; for CPU notifications.
     public static let signalByKMD = SynchronizationFlags(rawValue: 1 << 8)
 }
 
@@ -191,13 +208,19 @@ public struct SignalFlags: OptionSet, Hashable, Sendable {
 
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
+    /// Takes effect when the work before it went to the hardware.
     public static let atSubmission = SignalFlags(rawValue: 1 << 0)
+
+    /// An event is signalled in place of objects.
     public static let enqueueCpuEvent = SignalFlags(rawValue: 1 << 1)
+
+    /// The value may become lower.
     public static let allowFenceRewind = SignalFlags(rawValue: 1 << 2)
 }
 
 /// A synchronization object as a process has it.
 public struct SynchronizationObject: Hashable, Sendable {
+    /// The name in the process.
     public let handle: D3DKMTHandle
 
     /// The name by which other processes open it; none unless it is shared.

@@ -5,6 +5,7 @@ public import DXGProtocol
 ///
 /// It is a value: copies name the same process. The host forgets the process at `destroy`.
 public struct GuestProcess: Sendable {
+    /// The machine that the process runs on.
     public let machine: GuestMachine
 
     /// The process's handle, which goes into the header of its commands.

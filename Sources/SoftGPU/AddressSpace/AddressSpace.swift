@@ -6,15 +6,22 @@ import DXGProtocol
 /// Two layers: regions say who owns a range (reserved, mapped, or the host's), mappings inside them say what is seen
 /// there. Only what is both mapped and resident reaches the worker.
 final class AddressSpace {
-    let id: AddressSpaceID
+    /// The worker's; a worker that takes the place of a failed one has another.
+    private(set) var id: AddressSpaceID
     unowned let process: GuestProcess
     let adapter: VirtualAdapter
     private(set) var regions = RangeMap<Region>()
     private(set) var mappings = RangeMap<Mapping>()
-    /// Whether the worker has been asked for.
+    /// Mappings of the worker's kernel, at the most.
+    private(set) var pieces = 0
+    /// Whether there is a worker.
     private(set) var isOpen = false
     private(set) var isClosed = false
+    /// Its places in line, one for each node of the adapter.
+    let lines: [ReadyLine]
     private var cursor = AddressSpace.userStart
+    private var hostCursor = AddressSpace.hostStart
+    private var lastRegion: UInt64 = 0
     private let effects: EffectLog
 
     static let userStart = SOFTGPU_VA_START
@@ -22,11 +29,18 @@ final class AddressSpace {
     private static let hostStart = SOFTGPU_VA_HOST_START
     private static let hostEnd = SOFTGPU_VA_HOST_END
 
-    enum Region: Equatable {
-        /// From RESERVEGPUVIRTUALADDRESS: keeps its identity while parts of it are mapped.
-        case reserved(unmapped: EmptyRange)
-        /// From MAPGPUVIRTUALADDRESS alone: free again when its mapping goes.
-        case mapOwned
+    /// Who owns a range.
+    struct Region {
+        let kind: Kind
+        /// Tells it from others that had the same addresses before.
+        let id: UInt64
+
+        enum Kind: Equatable {
+            /// From RESERVEGPUVIRTUALADDRESS: keeps its identity while parts of it are mapped.
+            case reserved(unmapped: EmptyRange)
+            /// From MAPGPUVIRTUALADDRESS alone: free again when its mapping goes.
+            case mapOwned
+        }
     }
 
     /// What an unmapped part of a reserved range does on access.
@@ -55,6 +69,11 @@ final class AddressSpace {
             return Mapping(
                 target: .allocation(allocation, offset: offset + distance, access), driverProtection: driverProtection)
         }
+
+        func pieces(length: UInt64) -> Int {
+            guard case .allocation(let allocation, let offset, _) = target else { return 1 }
+            return allocation.memory.pieces(offset: offset, length: length)
+        }
     }
 
     init(id: AddressSpaceID, process: GuestProcess, adapter: VirtualAdapter, effects: EffectLog) {
@@ -62,8 +81,10 @@ final class AddressSpace {
         self.process = process
         self.adapter = adapter
         self.effects = effects
+        lines = adapter.physical.nodes.map { _ in ReadyLine() }
         // The host's window belongs to nobody else.
-        regions.insert(Self.hostStart, Self.hostEnd, .reserved(unmapped: .noAccess))
+        regions.insert(
+            Self.hostStart, Self.hostEnd, Region(kind: .reserved(unmapped: .noAccess), id: 0))
     }
 
     // MARK: Ranges
@@ -78,12 +99,22 @@ final class AddressSpace {
         let lower = max(minimum, Self.userStart)
         let upper = maximum == 0 ? Self.userEnd : min(maximum, Self.userEnd)
         if minimum <= cursor, maximum == 0,
-            let found = regions.firstGap(length: length, alignment: alignment, lower: max(lower, cursor), upper: upper)
+            let found = gap(length: length, alignment: alignment, lower: max(lower, cursor), upper: upper)
         {
             cursor = found + length
             return found
         }
-        return regions.firstGap(length: length, alignment: alignment, lower: lower, upper: upper)
+        return gap(length: length, alignment: alignment, lower: lower, upper: upper)
+    }
+
+    /// A range that nobody owns and that shows nothing to work that is queued.
+    private func gap(length: UInt64, alignment: UInt64, lower: UInt64, upper: UInt64) -> UInt64? {
+        var lower = lower
+        while let found = regions.firstGap(length: length, alignment: alignment, lower: lower, upper: upper) {
+            guard let lingering = mappings.overlapping(found, found + length).last else { return found }
+            lower = lingering.end
+        }
+        return nil
     }
 
     /// Whether user mode may own `start..<end` and nobody does.
@@ -92,11 +123,20 @@ final class AddressSpace {
     }
 
     func reserve(_ start: UInt64, _ end: UInt64, _ unmapped: EmptyRange) {
-        regions.insert(start, end, .reserved(unmapped: unmapped))
-        if unmapped == .zero { put(start, end, Mapping(target: .zero, driverProtection: 0)) }
+        regions.insert(start, end, newRegion(.reserved(unmapped: unmapped)))
+        if unmapped == .zero {
+            put(start, end, Mapping(target: .zero, driverProtection: 0))
+        } else {
+            clear(start, end)
+        }
     }
 
-    func own(_ start: UInt64, _ end: UInt64) { regions.insert(start, end, .mapOwned) }
+    func own(_ start: UInt64, _ end: UInt64) { regions.insert(start, end, newRegion(.mapOwned)) }
+
+    private func newRegion(_ kind: Region.Kind) -> Region {
+        lastRegion += 1
+        return Region(kind: kind, id: lastRegion)
+    }
 
     /// Whether `start..<end` lies wholly inside regions of user mode.
     func isOwned(_ start: UInt64, _ end: UInt64) -> Bool {
@@ -109,6 +149,14 @@ final class AddressSpace {
         return position >= end
     }
 
+    /// The reserved region of user mode that covers `start..<end`, by its id.
+    func reservedRegion(_ start: UInt64, _ end: UInt64) -> UInt64? {
+        guard end <= Self.hostStart || start >= Self.hostEnd, let entry = regions.entry(covering: start, end),
+            case .reserved = entry.value.kind
+        else { return nil }
+        return entry.value.id
+    }
+
     /// Gives `start..<end` back: whole regions, or a part of map-owned ones. False, and nothing done, where that
     /// would cut a reserved region or nothing is there.
     func free(_ start: UInt64, _ end: UInt64) -> Bool {
@@ -116,7 +164,7 @@ final class AddressSpace {
         let touched = regions.overlapping(start, end)
         guard !touched.isEmpty else { return false }
         for entry in touched where entry.start < start || entry.end > end {
-            guard entry.value == .mapOwned else { return false }
+            guard entry.value.kind == .mapOwned else { return false }
         }
         clear(start, end)
         _ = regions.carve(start, end) { region, _ in region }
@@ -127,46 +175,67 @@ final class AddressSpace {
 
     /// Shows `mapping` at `start..<end`, over whatever was there.
     func put(_ start: UInt64, _ end: UInt64, _ mapping: Mapping) {
-        clear(start, end)
+        let removed = take(start, end)
         mappings.insert(start, end, mapping)
-        if case .allocation(let allocation, _, _) = mapping.target { allocation.mappedStarts.insert(start) }
-        show(start, end, mapping)
+        pieces += mapping.pieces(length: end - start)
+        if case .allocation(let allocation, _, _) = mapping.target {
+            allocation.mappedStarts.insert(start)
+            allocation.memory.note(self)
+        }
+        if isShown(mapping) {
+            show(start, end, mapping)
+        } else {
+            hide(removed, in: start, end)
+        }
     }
 
     /// Shows nothing at `start..<end`.
-    func clear(_ start: UInt64, _ end: UInt64) {
+    func clear(_ start: UInt64, _ end: UInt64) { hide(take(start, end), in: start, end) }
+
+    /// Removes the mappings of `start..<end` from the books, and gives them whole.
+    private func take(_ start: UInt64, _ end: UInt64) -> [RangeMap<Mapping>.Entry] {
         let removed = mappings.carve(start, end) { $0.advanced(by: $1) }
-        guard !removed.isEmpty else { return }
         for entry in removed {
-            if case .allocation(let allocation, _, _) = entry.value.target {
-                allocation.mappedStarts.remove(entry.start)
-                if entry.start < start { allocation.mappedStarts.insert(entry.start) }
-                if entry.end > end { allocation.mappedStarts.insert(end) }
+            pieces -= entry.value.pieces(length: entry.length)
+            if entry.start < start { pieces += entry.value.pieces(length: start - entry.start) }
+            if entry.end > end {
+                pieces += entry.value.advanced(by: end - entry.start).pieces(length: entry.end - end)
             }
-            if isShown(entry.value) { hide(max(entry.start, start), min(entry.end, end)) }
+            guard case .allocation(let allocation, _, _) = entry.value.target else { continue }
+            allocation.mappedStarts.remove(entry.start)
+            if entry.start < start { allocation.mappedStarts.insert(entry.start) }
+            if entry.end > end { allocation.mappedStarts.insert(end) }
+        }
+        return removed
+    }
+
+    private func hide(_ removed: [RangeMap<Mapping>.Entry], in start: UInt64, _ end: UInt64) {
+        for entry in removed where isShown(entry.value) { hide(max(entry.start, start), min(entry.end, end)) }
+    }
+
+    /// Lets the ranges go that an allocation owned; what is mapped there stays until something else is.
+    func giveUpRanges(of allocation: Allocation) {
+        for start in allocation.mappedStarts.sorted() {
+            guard let entry = mappings.entry(containing: start) else { continue }
+            for region in Array(regions.overlapping(entry.start, entry.end)) where region.value.kind == .mapOwned {
+                _ = regions.carve(max(region.start, entry.start), min(region.end, entry.end)) { value, _ in value }
+            }
         }
     }
 
-    /// Takes a destroyed allocation out: its ranges are free again, or empty where they were reserved.
+    /// Takes a destroyed allocation out: reserved ranges are empty again where it was.
     func remove(_ allocation: Allocation) {
         for start in allocation.mappedStarts.sorted() {
             guard let entry = mappings.entry(containing: start) else { continue }
-            unmap(entry.start, entry.end)
+            empty(entry.start, entry.end)
         }
     }
 
-    /// Ends a mapping: a map-owned range becomes free, a reserved one empty.
-    func unmap(_ start: UInt64, _ end: UInt64) {
+    /// Shows at `start..<end` what its regions show where nothing is mapped.
+    private func empty(_ start: UInt64, _ end: UInt64) {
         clear(start, end)
-        let touched = Array(regions.overlapping(start, end))
-        for region in touched {
-            let from = max(region.start, start)
-            let to = min(region.end, end)
-            switch region.value {
-            case .mapOwned: _ = regions.carve(from, to) { value, _ in value }
-            case .reserved(.zero): put(from, to, Mapping(target: .zero, driverProtection: 0))
-            case .reserved(.noAccess): break
-            }
+        for region in Array(regions.overlapping(start, end)) where region.value.kind == .reserved(unmapped: .zero) {
+            put(max(region.start, start), min(region.end, end), Mapping(target: .zero, driverProtection: 0))
         }
     }
 
@@ -186,10 +255,11 @@ final class AddressSpace {
 
     /// Maps a fence's page for the GPU at an address of the host's choice.
     func mapFence(page: UInt64, access: GPUAccess) -> UInt64? {
-        guard
-            let address = mappings.firstGap(
-                length: pageSize, alignment: pageSize, lower: Self.hostStart, upper: Self.hostEnd)
-        else { return nil }
+        func gap(from lower: UInt64) -> UInt64? {
+            mappings.firstGap(length: pageSize, alignment: pageSize, lower: lower, upper: Self.hostEnd)
+        }
+        guard let address = gap(from: hostCursor) ?? gap(from: Self.hostStart) else { return nil }
+        hostCursor = address + pageSize
         put(address, address + pageSize, Mapping(target: .fence(page: page, access), driverProtection: 0))
         return address
     }
@@ -198,42 +268,53 @@ final class AddressSpace {
 
     // MARK: The worker
 
-    /// Makes sure that there is a worker.
+    /// Makes sure that there is a worker, and that it sees all that is to be seen.
     func open() {
-        guard !isOpen else { return }
+        guard !isOpen, !isClosed else { return }
         isOpen = true
         effects.append(.openAddressSpace(id, process.machine.id))
+        for entry in mappings.entries where isShown(entry.value) { show(entry.start, entry.end, entry.value) }
     }
 
+    /// Ends the worker and all that could be seen.
     func close() {
         isClosed = true
+        stop()
+    }
+
+    /// Ends the worker; the next one has another id.
+    func restart(as next: AddressSpaceID) {
+        stop()
+        id = next
+    }
+
+    private func stop() {
         if isOpen { effects.append(.closeAddressSpace(id)) }
+        isOpen = false
     }
 
     private func isShown(_ mapping: Mapping) -> Bool {
         switch mapping.target {
-        case .allocation(let allocation, _, _): allocation.memory.isResident
+        case .allocation(let allocation, _, _): allocation.memory.isVisible && !allocation.memory.isDetached
         case .fence, .zero: true
         case .noAccess: false
         }
     }
 
     private func show(_ start: UInt64, _ end: UInt64, _ mapping: Mapping) {
-        guard isShown(mapping), !isClosed else { return }
+        // A worker that is opened now is told of everything, this mapping included.
+        guard isOpen else { return open() }
         switch mapping.target {
         case .allocation(let allocation, let offset, let access):
             var address = start
             for span in allocation.memory.spans(offset: offset, length: end - start) {
-                open()
                 effects.append(.map(id, address: address, span, access))
                 address += span.length
             }
         case .fence(let page, let access):
-            open()
             effects.append(
                 .map(id, address: start, MemorySpan(file: .ioSpace, offset: page, length: end - start), access))
         case .zero:
-            open()
             effects.append(.mapZero(id, address: start, length: end - start))
         case .noAccess:
             break
@@ -241,20 +322,21 @@ final class AddressSpace {
     }
 
     private func hide(_ start: UInt64, _ end: UInt64) {
-        guard isOpen, !isClosed else { return }
+        guard isOpen else { return }
         effects.append(.unmap(id, address: start, length: end - start))
     }
 }
 
 /// The list of effects that one input has had so far.
 final class EffectLog {
-    private(set) var effects: [Effect] = []
+    private var effects: [Effect] = []
 
     func append(_ effect: Effect) { effects.append(effect) }
 
     func take() -> [Effect] {
-        defer { effects.removeAll(keepingCapacity: true) }
-        return effects
+        let taken = effects
+        effects = []
+        return taken
     }
 }
 
@@ -264,6 +346,5 @@ enum AddressOperation {
     case map(
         start: UInt64, end: UInt64, Allocation, offset: UInt64, repeats: UInt64, GPUAccess, driverProtection: UInt64)
     case unmap(start: UInt64, end: UInt64, AddressSpace.EmptyRange)
-    case noAccess(start: UInt64, end: UInt64)
     case copy(source: UInt64, length: UInt64, destination: UInt64)
 }

@@ -26,7 +26,11 @@ extension SoftGPU {
         try call.requireAdapterHandle(request.hostHandle)
         let adapter = call.target
         for process in call.machine.processes.objects {
-            for device in process.devices where device.adapter === adapter { destroy(device) }
+            let devices = process.devices.filter { $0.adapter === adapter }
+            for device in devices { terminate(device) }
+            if let space = process.spaces[adapter.index] { close(space) }
+            for device in devices { destroy(device) }
+            process.spaces[adapter.index] = nil
         }
         adapter.handle = nil
         return []

@@ -7,23 +7,11 @@ extension SoftGPU {
     /// there is no status, and a failure is a short reply.
     func answerQueryAdapterInfo(_ bytes: RawSpan, _ call: Call) {
         let hasStatus = call.machine.interfaceVersion.hasExtendedHeader
-        let request: MessageView<QueryAdapterInfo.Request>
-        do throws(DecodeError) {
-            request = try MessageView(bytes)
-        } catch {
-            return answer(
-                QueryAdapterInfo.Request.self, bytes, call,
-                failing: hasStatus ? .status(size: 8, offset: 0) : .short
-            ) { (_, _) throws(Refusal) in nil }
-        }
-        let size = Int(request.privateDataSize)
-        let form = hasStatus ? FailureForm.status(size: 4 + size, offset: 0) : .short
+        let form = hasStatus ? FailureForm.status(offset: 0) : .short
         answer(QueryAdapterInfo.Request.self, bytes, call, failing: form) { (request, call) throws(Refusal) in
             var answer = AdapterInfo(buffer: request.privateData)
             try fill(&answer, type: request.queryType, call.target)
-            var reply = hasStatus ? FailureForm.status(size: 4, offset: 0).reply(.success) : []
-            reply += answer.bytes
-            return reply
+            return (hasStatus ? StatusReply.bytes(.success) : []) + answer.bytes
         }
     }
 

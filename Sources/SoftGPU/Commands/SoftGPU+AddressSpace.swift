@@ -38,7 +38,7 @@ extension SoftGPU {
             else { throw Refusal(.noMemory, "no free range of \(size) bytes") }
             start = found
         }
-        try checkMappingCount(of: space)
+        try checkMappingCount(of: space, adding: 1)
         space.reserve(start, start + size, unmapped)
         var reply = MessageBuilder<ReserveGpuVirtualAddress.Reply>()
         reply.virtualAddress = start
@@ -71,9 +71,11 @@ extension SoftGPU {
         let pages = request.sizeInPages
         guard pages > 0, pages < 1 << 36 else { throw .invalid("a mapping of \(pages) pages") }
         let size = pages * pageSize
-        let target = try target(of: request, size: size, device: device, call)
+        let mapping = AddressSpace.Mapping(
+            target: try target(of: request, size: size, device: device, call),
+            driverProtection: request.driverProtection)
         let space = space(of: device.process, on: device.adapter)
-        try checkMappingCount(of: space)
+        try checkMappingCount(of: space, adding: mapping.pieces(length: size))
 
         let start: UInt64
         if base != 0 {
@@ -83,9 +85,8 @@ extension SoftGPU {
                 space.own(base, end)
             } else {
                 guard space.isOwned(base, end) else { throw .invalid("the range at \(base) is not free") }
-                if case .allocation = target {
-                } else {
-                    for region in space.regions.overlapping(base, end) where region.value == .mapOwned {
+                if request.allocation == .none {
+                    for region in space.regions.overlapping(base, end) where region.value.kind == .mapOwned {
                         throw .invalid("the range at \(base) was not reserved")
                     }
                 }
@@ -100,7 +101,7 @@ extension SoftGPU {
             space.own(found, found + size)
             start = found
         }
-        space.put(start, start + size, AddressSpace.Mapping(target: target, driverProtection: request.driverProtection))
+        space.put(start, start + size, mapping)
         var reply = MessageBuilder<MapGpuVirtualAddress.Reply>()
         reply.virtualAddress = start
         reply.pagingFenceValue = queue.completed
@@ -120,8 +121,11 @@ extension SoftGPU {
         let (end, overflow) = offset.addingReportingOverflow(size)
         guard !tooFar, !overflow, end <= allocation.memory.size else {
             throw .invalid(
-                "\(request.sizeInPages) pages from page \(request.offsetInPages) are not in the allocation of \(allocation.memory.size) bytes"
-            )
+                "\(request.sizeInPages) pages from page \(request.offsetInPages) of an allocation of "
+                    + "\(allocation.memory.size) bytes")
+        }
+        if case .guestPages(let pages) = allocation.memory.backing, !pages.isComplete {
+            throw .invalid("allocation \(request.allocation) lacks pages")
         }
         try checkDriverProtection(
             request.driverProtection, of: allocation, offset: offset, end: end,
@@ -144,11 +148,11 @@ extension SoftGPU {
         }
     }
 
-    /// The worker's kernel has a limit on mappings.
-    func checkMappingCount(of space: AddressSpace) throws(Refusal) {
+    /// The worker's kernel has a limit on mappings, and the books must not grow without one.
+    func checkMappingCount(of space: AddressSpace, adding count: Int) throws(Refusal) {
         let limit = space.process.machine.options.limits.mappingsPerAddressSpace
-        guard space.mappings.count < limit else {
-            throw Refusal(.noMemory, "the limit of \(limit) mappings is reached")
+        guard count <= limit, space.pieces <= limit - count, space.regions.count <= limit - count else {
+            throw Refusal(.noMemory, "\(count) mappings more than \(space.pieces), of at most \(limit)")
         }
     }
 
@@ -162,123 +166,6 @@ extension SoftGPU {
         else { throw .invalid("\(request.size) bytes at \(base)") }
         guard space(of: process, on: call.target).free(base, end) else {
             throw .invalid("\(request.size) bytes at \(base) are not whole ranges")
-        }
-    }
-
-    // MARK: Updates
-
-    func updateGpuVirtualAddress(
-        _ request: MessageView<UpdateGpuVirtualAddress.Request>, _ call: Call
-    ) throws(Refusal) {
-        let device = try call.activeDevice(request.device)
-        let context = try call.context(request.context)
-        guard context.device === device else { throw .invalid("context \(request.context) is on another device") }
-        let fence = try call.syncObject(request.fenceObject)
-        guard fence.object.isMonitored, fence.role == .user else { throw .invalid("not a monitored fence") }
-        guard !fence.flags.contains(.noSignal) else { throw Refusal(.accessDenied, "the fence has NoSignal") }
-        let space = space(of: device.process, on: device.adapter)
-        var operations: [AddressOperation] = []
-        let list = request.operations
-        for index in 0..<list.count { operations.append(try check(list[index], device: device, space: space, call)) }
-        try checkMappingCount(of: space)
-        try checkQueued(3, device.process)
-        let doesNotWait = request.flags & 1 != 0
-        if !doesNotWait {
-            append(.wait(WaitPacket(objects: [fence.object], targets: [request.fenceValue])), to: context.updates)
-        }
-        append(.updateAddresses(AddressUpdate(space: space, operations: operations)), to: context.updates)
-        append(
-            .signal(
-                SignalPacket(
-                    objects: [(fence.object, request.fenceValue &+ 1)], event: 0, process: device.process,
-                    allowsRewind: false, isAtSubmission: false, queues: 1)), to: context.updates)
-    }
-
-    /// Checks one operation when it is queued (docs/protocol/semantics.md 11, CMD 19).
-    private func check(
-        _ operation: MessageView<UpdateGpuVirtualAddressOperation>, device: Device, space: AddressSpace, _ call: Call
-    ) throws(Refusal) -> AddressOperation {
-        switch operation.operation {
-        case 0, 3:
-            let (start, end) = try range(operation.mapBaseAddress, operation.mapSize, in: space)
-            let isProtected = operation.operation == 3
-            if isProtected, operation.mapProtectProtectionNoAccess { return .noAccess(start: start, end: end) }
-            if isProtected, operation.mapProtectProtectionZero { return .unmap(start: start, end: end, .zero) }
-            let allocation = try call.allocation(operation.mapAllocation, on: device)
-            let part = operation.mapAllocationSize == 0 ? end - start : operation.mapAllocationSize
-            let offset = operation.mapAllocationOffset
-            let (last, overflow) = offset.addingReportingOverflow(part)
-            guard part > 0, part.isMultiple(ofPowerOfTwo: pageSize), offset.isMultiple(ofPowerOfTwo: pageSize),
-                !overflow, last <= allocation.memory.size, (end - start) % part == 0
-            else { throw .invalid("\(part) bytes from \(offset) of the allocation, repeated over \(end - start)") }
-            let isWritable = !isProtected || operation.mapProtectProtectionWrite
-            return .map(
-                start: start, end: end, allocation, offset: offset, repeats: part, isWritable ? .readWrite : .read,
-                driverProtection: isProtected ? operation.mapProtectDriverProtection : 0)
-        case 1:
-            let (start, end) = try range(operation.unmapBaseAddress, operation.unmapSize, in: space)
-            return .unmap(start: start, end: end, operation.unmapProtectionZero ? .zero : .noAccess)
-        case 2:
-            let (source, sourceEnd) = try range(operation.copySourceAddress, operation.copySize, in: space)
-            let (destination, _) = try range(operation.copyDestAddress, operation.copySize, in: space)
-            return .copy(source: source, length: sourceEnd - source, destination: destination)
-        default:
-            throw .invalid("operation \(operation.operation)")
-        }
-    }
-
-    /// A range that lies inside one reserved region.
-    private func range(
-        _ base: UInt64, _ size: UInt64, in space: AddressSpace
-    ) throws(Refusal) -> (UInt64, UInt64) {
-        let start = AddressSpace.plain(base)
-        let (end, overflow) = start.addingReportingOverflow(size)
-        guard size > 0, start.isMultiple(ofPowerOfTwo: pageSize), size.isMultiple(ofPowerOfTwo: pageSize), !overflow,
-            start >= AddressSpace.userStart, space.isOwned(start, end),
-            let region = space.regions.entry(covering: start, end), case .reserved = region.value
-        else { throw .invalid("\(size) bytes at \(base) are not in one reserved range") }
-        return (start, end)
-    }
-
-    /// Applies an update when its turn has come. What it names may have gone since; such parts stay as they are.
-    func apply(_ update: AddressUpdate) {
-        let space = update.space
-        for operation in update.operations {
-            switch operation {
-            case .map(let start, let end, let allocation, let offset, let part, let access, let driverProtection):
-                guard !allocation.isDestroyed, space.isOwned(start, end) else { continue }
-                let limit = space.process.machine.options.limits.mappingsPerAddressSpace
-                for address in stride(from: start, to: end, by: Int(clamping: part)) where space.mappings.count < limit
-                {
-                    space.put(
-                        address, address + part,
-                        AddressSpace.Mapping(
-                            target: .allocation(allocation, offset: offset, access), driverProtection: driverProtection)
-                    )
-                }
-            case .unmap(let start, let end, let empty):
-                guard space.isOwned(start, end) else { continue }
-                space.clear(start, end)
-                if empty == .zero {
-                    space.put(start, end, AddressSpace.Mapping(target: .zero, driverProtection: 0))
-                }
-            case .noAccess(let start, let end):
-                guard space.isOwned(start, end) else { continue }
-                space.clear(start, end)
-            case .copy(let source, let length, let destination):
-                guard space.isOwned(destination, destination + length) else { continue }
-                let pieces = space.mappings.overlapping(source, source + length).map { entry in
-                    let from = max(entry.start, source)
-                    return (
-                        from - source, min(entry.end, source + length) - from,
-                        entry.value.advanced(by: from - entry.start)
-                    )
-                }
-                space.clear(destination, destination + length)
-                for (distance, size, mapping) in pieces {
-                    space.put(destination + distance, destination + distance + size, mapping)
-                }
-            }
         }
     }
 }

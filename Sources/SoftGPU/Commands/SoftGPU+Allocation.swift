@@ -1,6 +1,5 @@
 import CSoftGPU
 import DXGProtocol
-import VMBus
 
 /// Allocations and resources (docs/protocol/semantics.md 10).
 extension SoftGPU {
@@ -32,6 +31,7 @@ extension SoftGPU {
             }
             resource = existing
         }
+        if isShared { try call.machine.checkShareable() }
         let wishes = try wishes(of: request, call)
         try checkCommit(of: wishes, call)
         var allocations: [Allocation] = []
@@ -39,9 +39,10 @@ extension SoftGPU {
             for wish in wishes { allocations.append(try make(wish, on: device)) }
             if request.flagsCreateResource {
                 let made = Resource(
-                    content: ResourceContent(adapter: device.adapter, isShareable: isShared), device: device)
-                made.content.openCount = 1
+                    content: ResourceContent(
+                        machine: call.machine, adapter: device.adapter, isShareable: isShared), device: device)
                 made.handle = try device.process.enter(.resource(made))
+                made.content.openCount += 1
                 device.resources[made.handle] = made
                 resource = made
             }
@@ -50,16 +51,23 @@ extension SoftGPU {
             throw error
         }
         if let resource {
-            for allocation in allocations {
-                allocation.resource = resource
-                resource.allocations.append(allocation)
-                resource.content.memories.append(allocation.memory)
-            }
+            if isShared { call.machine.shareableObjects += 1 }
+            for allocation in allocations { add(allocation, to: resource) }
+            for allocation in allocations { resource.content.memories.append(allocation.memory) }
         }
-        return reply(with: allocations, resource: resource, wishes)
+        if request.makeResident { for allocation in allocations { addResidency(allocation) } }
+        return reply(
+            with: allocations, resource: resource, wishes,
+            length: Int(request.requiredReplyLength(under: call.machine.interfaceVersion)))
     }
 
-    private func reply(with allocations: [Allocation], resource: Resource?, _ wishes: [Wish]) -> [UInt8] {
+    func add(_ allocation: Allocation, to resource: Resource) {
+        allocation.resource = resource
+        allocation.content = resource.content
+        resource.allocations.append(allocation)
+    }
+
+    private func reply(with allocations: [Allocation], resource: Resource?, _ wishes: [Wish], length: Int) -> [UInt8] {
         var reply = MessageBuilder<CreateAllocation.Reply>()
         reply.resource = resource?.handle ?? .none
         for (allocation, wish) in zip(allocations, wishes) {
@@ -72,6 +80,8 @@ extension SoftGPU {
             reply.append(info)
         }
         for allocation in allocations { reply.append(bytes: allocation.privateData) }
+        // The guest insists on as many bytes as it sent, whatever the sizes say (docs/protocol/semantics.md 10, CMD 4).
+        reply.pad(to: length)
         return reply.bytes
     }
 
@@ -181,7 +191,9 @@ extension SoftGPU {
             machine: machine, adapter: device.adapter, id: id, size: wish.size, group: wish.group,
             isCPUVisible: wish.isCPUVisible, isCached: wish.isCached, backing: backing)
         machine.committedBytes += wish.size
-        let allocation = Allocation(memory: memory, device: device, privateData: data)
+        let allocation = Allocation(
+            order: freshID(), memory: memory, device: device, isOwner: true, privateData: data)
+        memory.opens.append(allocation)
         do throws(Refusal) {
             try enter(allocation)
         } catch {
@@ -212,163 +224,5 @@ extension SoftGPU {
                 .noMemory, "no \(length) bytes left in the guest's \(file == .ioSpace ? "IO space" : "local memory")")
         }
         return MemorySpan(file: file, offset: offset, length: length)
-    }
-
-    // MARK: Destruction
-
-    /// With allocations listed only these die, also where a resource is named (docs/protocol/semantics.md 10, CMD 5).
-    func destroyAllocation(_ request: MessageView<DestroyAllocation.Request>, _ call: Call) throws(Refusal) -> [UInt8]?
-    {
-        let device = try call.device(request.device)
-        let handles = request.allocations
-        var doomed: [Allocation] = []
-        var resource: Resource?
-        if handles.count > 0 {
-            for index in handles.indices { doomed.append(try call.allocation(handles[index], on: device)) }
-            guard Set(doomed.map(\.handle)).count == doomed.count else {
-                throw .invalid("an allocation is listed twice")
-            }
-        } else {
-            guard request.resource != .none else { throw .invalid("neither a resource nor allocations") }
-            let found = try call.resource(request.resource, on: device)
-            doomed = found.allocations
-            resource = found
-        }
-        // The guest takes pages of existing system memory back right after the reply, so no worker may see them then.
-        let isUrgent = doomed.contains { $0.memory.isExistingSystemMemory && !$0.mappedStarts.isEmpty }
-        for allocation in doomed { destroy(allocation) }
-        if let resource { forget(resource) }
-
-        let done = Self.plainStatus.reply(.success)
-        guard isUrgent, let completion = call.completion, let space = device.process.spaces[device.adapter.index],
-            space.isOpen
-        else { return done }
-        let reply = DeferredReply(completion: completion, bytes: done)
-        reply.outstanding = 1
-        let barrier = BarrierID(rawValue: freshID())
-        barriers[barrier] = .reply(reply)
-        effects.append(.barrier(barrier, [space.id]))
-        return nil
-    }
-
-    /// Ends one handle to an allocation, and its memory with the last one.
-    func destroy(_ allocation: Allocation) {
-        guard !allocation.isDestroyed else { return }
-        allocation.isDestroyed = true
-        let device = allocation.device
-        let memory = allocation.memory
-        let space = device.process.spaces[device.adapter.index]
-        space?.remove(allocation)
-        removeResidency(allocation, count: allocation.residencyCount)
-        memory.opens.removeAll { $0 === allocation }
-        device.process.objects.remove(allocation.handle)
-        device.process.shadowed[allocation.handle] = nil
-        device.allocations[allocation.handle] = nil
-        allocation.resource?.allocations.removeAll { $0 === allocation }
-
-        if case .guestPages(let pages) = memory.backing {
-            // The pages go with the handle that brought them; other opens are left without memory.
-            effects.append(.releaseGuestPages(memory.machine.id, pages.id))
-            memory.backing = .detached
-            refreshMappings(of: memory)
-            if let shadow = pages.shadow { release(shadow, of: memory.machine, after: space.map { [$0] } ?? []) }
-            memory.machine.committedBytes -= memory.size
-        } else if memory.opens.isEmpty, allocation.resource.map({ $0.content.nameCount == 0 }) ?? true {
-            releaseMemory(memory, after: space.map { [$0] } ?? [])
-        }
-    }
-
-    /// Gives an allocation's memory back; nothing names it any more.
-    func releaseMemory(_ memory: AllocationMemory, after spaces: [AddressSpace]) {
-        guard case .span(let span) = memory.backing else { return }
-        memory.backing = .detached
-        release(span, of: memory.machine, after: spaces)
-        memory.machine.committedBytes -= memory.size
-    }
-
-    /// Ends one handle to a resource whose allocations are gone.
-    func forget(_ resource: Resource) {
-        resource.device.process.objects.remove(resource.handle)
-        resource.device.resources[resource.handle] = nil
-        resource.content.openCount -= 1
-    }
-
-    // MARK: Existing system memory
-
-    func setExistingSysMemPages(_ request: MessageView<SetExistingSysMemPages.Request>, _ call: Call) throws(Refusal) {
-        let device = try call.device(request.device)
-        let allocation = try call.allocation(request.allocation, on: device)
-        let pages = try guestPages(of: allocation)
-        let frames = request.pageFrameNumbers
-        let start = UInt64(request.allocOffsetInPages)
-        guard start + UInt64(frames.count) <= UInt64(pages.frames.count) else {
-            throw .invalid("pages \(start) to \(start + UInt64(frames.count)) of \(pages.frames.count)")
-        }
-        for index in frames.indices where !pages.isPlausible(frame: frames[index]) {
-            throw .invalid("page frame \(frames[index]) is not guest memory")
-        }
-        for index in frames.indices { pages.set(frame: frames[index], at: Int(start) + index) }
-        refreshMappings(of: allocation.memory)
-    }
-
-    func setExistingSysMemStore(_ request: MessageView<SetExistingSysMemStore.Request>, _ call: Call) throws(Refusal) {
-        let device = try call.device(request.device)
-        let allocation = try call.allocation(request.allocation, on: device)
-        let pages = try guestPages(of: allocation)
-        guard let ranges = call.machine.gpadls[request.gpadl] else { throw .invalid("no GPADL \(request.gpadl)") }
-        var frames: [UInt64] = []
-        for range in ranges {
-            guard range.byteOffset == 0, UInt64(range.byteCount).isMultiple(ofPowerOfTwo: pageSize) else {
-                throw .invalid("GPADL \(request.gpadl) is not whole pages")
-            }
-            frames += range.pages
-        }
-        guard frames.count == pages.frames.count else {
-            throw .invalid("GPADL \(request.gpadl) has \(frames.count) pages, the allocation \(pages.frames.count)")
-        }
-        for frame in frames where !pages.isPlausible(frame: frame) {
-            throw .invalid("page frame \(frame) is not guest memory")
-        }
-        for (index, frame) in frames.enumerated() { pages.set(frame: frame, at: index) }
-        refreshMappings(of: allocation.memory)
-    }
-
-    private func guestPages(of allocation: Allocation) throws(Refusal) -> GuestPages {
-        guard case .guestPages(let pages) = allocation.memory.backing else {
-            throw .invalid("allocation \(allocation.handle) is not existing system memory")
-        }
-        return pages
-    }
-
-    // MARK: Standard allocations
-
-    /// Sizes are asked first and data second; they never change in between (docs/protocol/semantics.md 10, CMD 39).
-    func getStandardAllocationDriverData(
-        _ request: MessageView<DdiGetStandardAllocationDriverData.Request>, _ call: Call
-    ) throws(Refusal) -> [UInt8]? {
-        guard request.allocType == 4 else { throw .notSupported("standard allocation type \(request.allocType)") }
-        guard request.gdiSurfaceType == 7 else { throw .notSupported("GDI surface type \(request.gdiSurfaceType)") }
-        let width = UInt64(request.gdiSurfaceWidth)
-        let blob = PrivateData.bytes(
-            softgpu_allocation(
-                header: PrivateData.header(of: softgpu_allocation.self, kind: SOFTGPU_BLOB_ALLOCATION), size: width,
-                alignment: pageSize, heap: SOFTGPU_HEAP_NON_LOCAL.rawValue, flags: SOFTGPU_ALLOCATION_CACHED.rawValue,
-                id: 0))
-        var reply = MessageBuilder<DdiGetStandardAllocationDriverData.Reply>()
-        reply.privDriverDataSize = UInt32(blob.count)
-        reply.gdiSurfaceWidth = request.gdiSurfaceWidth
-        reply.gdiSurfaceHeight = request.gdiSurfaceHeight
-        reply.gdiSurfaceFormat = request.gdiSurfaceFormat
-        reply.gdiSurfaceType = request.gdiSurfaceType
-        reply.gdiSurfaceFlags = request.gdiSurfaceFlags
-        reply.gdiSurfacePitch = request.gdiSurfaceWidth
-        if request.privDriverDataSize != 0 {
-            guard Int(request.privDriverDataSize) >= blob.count else {
-                throw Refusal(.bufferTooSmall, "\(request.privDriverDataSize) bytes for private data")
-            }
-            reply.append(bytes: blob)
-        }
-        reply.pad(toMultipleOf: 8)
-        return reply.bytes
     }
 }

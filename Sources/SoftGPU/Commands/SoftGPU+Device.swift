@@ -20,31 +20,36 @@ extension SoftGPU {
 
     /// The cascade: the guest sends no message for contexts, queues and fences of a device that goes.
     func destroy(_ device: Device) {
-        discardWork(of: device)
+        terminate(device)
         device.isDestroyed = true
         for queue in device.pagingQueues.inOrder { destroy(queue) }
         for context in device.contexts.inOrder {
             for hwQueue in context.hwQueues.inOrder { forget(hwQueue) }
-            device.process.objects.remove(context.handle)
+            device.process.leave(context.handle)
         }
         device.contexts.removeAll()
-        device.drainingQueues.removeAll()
         for resource in device.resources.inOrder { forget(resource) }
         for allocation in device.allocations.inOrder { destroy(allocation) }
         for fence in device.fences.inOrder { close(fence) }
-        device.process.objects.remove(device.handle)
+        fire(device.waits)
+        device.process.leave(device.handle)
+    }
+
+    /// Stops what a device runs and drops what it has queued; it takes no new work.
+    func terminate(_ device: Device) {
+        device.isTerminating = true
+        for (process, event) in discardWork(of: device) { notify(process, event: event, isLast: true) }
     }
 
     /// DEVICE_TERMINATE: after the reply no work of the device may touch memory that the guest is about to take back,
     /// so the reply waits for running jobs to leave their worker, which an abort makes short.
     func flushDevice(_ request: MessageView<FlushDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
-        let done = Self.plainStatus.reply(.success)
+        let done = StatusReply.bytes(.success)
         // The guest flushes device 0 for each of its failed creates (docs/protocol/findings.md D7).
         guard request.device != .none else { return done }
         let device = try call.device(request.device)
         guard request.reason == FlushReason.deviceTerminate else { return done }
-        device.isTerminating = true
-        discardWork(of: device)
+        terminate(device)
         guard !device.runningJobs.isEmpty, let completion = call.completion else { return done }
         let reply = DeferredReply(completion: completion, bytes: done)
         for job in device.runningJobs.values {

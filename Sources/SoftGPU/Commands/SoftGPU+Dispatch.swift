@@ -55,6 +55,7 @@ extension SoftGPU {
         _ layout: Layout.Type, _ bytes: RawSpan, _ call: Call, failing form: FailureForm,
         _ handler: (MessageView<Layout>, Call) throws(Refusal) -> [UInt8]?
     ) {
+        var length = Layout.Reply.size
         do throws(Refusal) {
             let request: MessageView<Layout>
             do throws(DecodeError) {
@@ -62,32 +63,39 @@ extension SoftGPU {
             } catch {
                 throw .invalid("\(error)")
             }
+            // What the guest would insist on may be more than it can receive.
+            let required = request.requiredReplyLength(under: call.machine.interfaceVersion)
+            length = Int(min(required, Self.maximumMessageLength))
             if let reply = try handler(request, call) { complete(call.completion, reply) }
         } catch {
             reportRefusal(Layout.name, error, call)
-            complete(call.completion, form.reply(error.status))
+            complete(call.completion, form.reply(error.status, length: length, to: bytes))
             if call.completion == nil, case .device(let device)? = call.process?.objects[error.device] {
                 lose(device, error.status == .noMemory ? .errorOutOfMemory : .errorDmaFault)
             }
         }
     }
 
+    /// Bytes of a message either way, headers included (docs/protocol/semantics.md 1.5).
+    private static let maximumMessageLength: UInt64 = 131_072
+
     /// The same for a command whose reply is a status alone.
     func answerStatus<Layout: RequestLayout>(
         _ layout: Layout.Type, _ bytes: RawSpan, _ call: Call,
         _ handler: (MessageView<Layout>, Call) throws(Refusal) -> Void
     ) {
-        let form = FailureForm.status(size: 4, offset: 0)
-        answer(layout, bytes, call, failing: form) { (request, call) throws(Refusal) in
+        answer(layout, bytes, call, failing: Self.plainStatus) { (request, call) throws(Refusal) in
             try handler(request, call)
-            return form.reply(.success)
+            return StatusReply.bytes(.success)
         }
     }
+
+    static let plainStatus = FailureForm.status(offset: 0)
 
     /// Answers a command that this host does not know or provide (docs/protocol/semantics.md 1.8 and 3).
     func refuse(_ command: String, _ call: Call, _ reason: String) {
         reportRefusal(command, .notSupported(reason), call)
-        complete(call.completion, FailureForm.status(size: 8, offset: 0).reply(.notSupported))
+        complete(call.completion, StatusReply.bytes(.notSupported) + [0, 0, 0, 0])
     }
 
     private func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {

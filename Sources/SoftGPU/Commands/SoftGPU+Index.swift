@@ -9,20 +9,20 @@ extension SoftGPU {
         }
         switch command {
         case .createProcess:
-            answer(CreateProcess.Request.self, bytes, call, failing: .zeroReply(size: 4), createProcess)
+            answer(CreateProcess.Request.self, bytes, call, failing: .zeroHandle, createProcess)
         case .destroyProcess: answerStatus(DestroyProcess.Request.self, bytes, call, destroyProcess)
         case .openSyncObject:
             answer(
-                OpenSyncObject.Request.self, bytes, call, failing: .status(size: 24, offset: 4), openSyncObject)
+                OpenSyncObject.Request.self, bytes, call, failing: .status(offset: 4), openSyncObject)
         case .destroySyncObject: answerStatus(DestroySyncObject.Request.self, bytes, call, destroySyncObject)
         case .createNtSharedObject:
-            answer(CreateNtSharedObject.Request.self, bytes, call, failing: .zeroReply(size: 4), createNtSharedObject)
+            answer(CreateNtSharedObject.Request.self, bytes, call, failing: .zeroHandle, createNtSharedObject)
         case .destroyNtSharedObject:
             answerStatus(DestroyNtSharedObject.Request.self, bytes, call, destroyNtSharedObject)
         case .setIoSpaceRegion: answerStatus(SetIoSpaceRegion.Request.self, bytes, call, setIoSpaceRegion)
         case .shareObjectWithHost:
             answer(
-                ShareObjectWithHost.Request.self, bytes, call, failing: .status(size: 16, offset: 0)
+                ShareObjectWithHost.Request.self, bytes, call, failing: .status(offset: 0)
             ) { (_, _) throws(Refusal) in throw .notSupported("objects are not shared with host processes") }
         default:
             refuse("\(command)", call, "not provided")
@@ -36,7 +36,7 @@ extension SoftGPU {
         switch command {
         // Adapter
         case .openAdapter:
-            answer(OpenAdapter.Request.self, bytes, call, failing: .status(size: 16, offset: 4), openAdapter)
+            answer(OpenAdapter.Request.self, bytes, call, failing: .status(offset: 4), openAdapter)
         case .closeAdapter: answer(CloseAdapter.Request.self, bytes, call, failing: .silent, closeAdapter)
         case .getInternalAdapterInfo:
             answer(GetInternalAdapterInfo.Request.self, bytes, call, failing: .short, getInternalAdapterInfo)
@@ -46,11 +46,11 @@ extension SoftGPU {
 
         // Device
         case .createDevice:
-            answer(CreateDevice.Request.self, bytes, call, failing: .zeroReply(size: 4), createDevice)
+            answer(CreateDevice.Request.self, bytes, call, failing: .zeroHandle, createDevice)
         case .destroyDevice: answerStatus(DestroyDevice.Request.self, bytes, call, destroyDevice)
         case .flushDevice: answer(FlushDevice.Request.self, bytes, call, failing: Self.plainStatus, flushDevice)
         case .getDeviceState:
-            answer(GetDeviceState.Request.self, bytes, call, failing: .status(size: 64, offset: 56), getDeviceState)
+            answer(GetDeviceState.Request.self, bytes, call, failing: .status(offset: 56), getDeviceState)
         case .markDeviceAsError: answerStatus(MarkDeviceAsError.Request.self, bytes, call, markDeviceAsError)
 
         // Allocation
@@ -60,16 +60,16 @@ extension SoftGPU {
             answer(DestroyAllocation.Request.self, bytes, call, failing: Self.plainStatus, destroyAllocation)
         case .ddiGetStandardAllocationDriverData:
             answer(
-                DdiGetStandardAllocationDriverData.Request.self, bytes, call, failing: .status(size: 40, offset: 0),
+                DdiGetStandardAllocationDriverData.Request.self, bytes, call, failing: .status(offset: 0),
                 getStandardAllocationDriverData)
         case .setExistingSysMemStore:
             answerStatus(SetExistingSysMemStore.Request.self, bytes, call, setExistingSysMemStore)
         case .setExistingSysMemPages:
             answerStatus(SetExistingSysMemPages.Request.self, bytes, call, setExistingSysMemPages)
-        case .lock2: answer(Lock2.Request.self, bytes, call, failing: .status(size: 16, offset: 0), lock2)
+        case .lock2: answer(Lock2.Request.self, bytes, call, failing: .status(offset: 0), lock2)
         case .unlock2: answerStatus(Unlock2.Request.self, bytes, call, unlock2)
         case .openResource:
-            answer(OpenResource.Request.self, bytes, call, failing: .status(size: 8, offset: 4), openResource)
+            answer(OpenResource.Request.self, bytes, call, failing: .status(offset: 4), openResource)
         case .invalidateCache: answerStatus(InvalidateCache.Request.self, bytes, call, invalidateCache)
 
         // Residency
@@ -78,7 +78,7 @@ extension SoftGPU {
         case .destroyPagingQueue:
             answer(DestroyPagingQueue.Request.self, bytes, call, failing: .silent, destroyPagingQueue)
         case .makeResident:
-            answer(MakeResident.Request.self, bytes, call, failing: .status(size: 24, offset: 16), makeResident)
+            answer(MakeResident.Request.self, bytes, call, failing: .status(offset: 16), makeResident)
         case .evict: answer(Evict.Request.self, bytes, call, failing: .short, evict)
         case .queryVideoMemoryInfo:
             answer(QueryVideoMemoryInfo.Request.self, bytes, call, failing: .short, queryVideoMemoryInfo)
@@ -88,7 +88,7 @@ extension SoftGPU {
             answer(ReserveGpuVirtualAddress.Request.self, bytes, call, failing: .short, reserveGpuVirtualAddress)
         case .mapGpuVirtualAddress:
             answer(
-                MapGpuVirtualAddress.Request.self, bytes, call, failing: .status(size: 24, offset: 16),
+                MapGpuVirtualAddress.Request.self, bytes, call, failing: .status(offset: 16),
                 mapGpuVirtualAddress)
         case .freeGpuVirtualAddress:
             answerStatus(FreeGpuVirtualAddress.Request.self, bytes, call, freeGpuVirtualAddress)
@@ -98,13 +98,13 @@ extension SoftGPU {
         // Contexts and queues
         case .createContextVirtual:
             answer(
-                CreateContextVirtual.Request.self, bytes, call, failing: .zeroReply(size: bytes.byteCount),
+                CreateContextVirtual.Request.self, bytes, call, failing: .echo(status: nil, results: 24..<28),
                 createContextVirtual)
         case .destroyContext: answerStatus(DestroyContext.Request.self, bytes, call, destroyContext)
         case .createHwQueue:
             answer(
-                CreateHwQueue.Request.self, bytes, call,
-                failing: .status(size: max(bytes.byteCount, 72), offset: 24), createHwQueue)
+                CreateHwQueue.Request.self, bytes, call, failing: .echo(status: 24, results: 28..<56),
+                createHwQueue)
         case .destroyHwQueue: answerStatus(DestroyHwQueue.Request.self, bytes, call, destroyHwQueue)
         case .submitCommand: answerStatus(SubmitCommand.Request.self, bytes, call, submitCommand)
         case .submitCommandToHwQueue:
@@ -124,8 +124,6 @@ extension SoftGPU {
             answerNotProvided(command, bytes, call)
         }
     }
-
-    static let plainStatus = FailureForm.status(size: 4, offset: 0)
 
     /// A command of the protocol that this adapter does not provide yet: NOT_SUPPORTED in its own failure form.
     private func answerNotProvided(_ command: VGPUCommand, _ bytes: RawSpan, _ call: Call) {

@@ -29,30 +29,52 @@ extension SoftGPU {
 
     /// Everything that a process has left, orphans of killed threads included.
     func destroy(_ process: GuestProcess) {
-        for device in process.devices { destroy(device) }
+        let devices = process.devices
+        // First what runs: then nobody sees the memory any more, and it goes without waiting.
+        for device in devices { terminate(device) }
+        for case .some(let space) in process.spaces { close(space) }
+        for device in devices { destroy(device) }
         // What is left hangs off no device: objects of the types 1 to 4 (docs/protocol/semantics.md 8.1).
         for case .syncObject(let open) in process.objects.objects { close(open) }
-        for case .some(let space) in process.spaces { close(space) }
         process.machine.processes.remove(process.handle)
     }
 
     /// Ends an address space with all that runs in it.
-    private func close(_ space: AddressSpace) {
-        let jobs = runningJobs.values.filter { $0.space === space }.sorted { $0.id < $1.id }
-        for job in jobs {
-            runningJobs[job.id] = nil
+    func close(_ space: AddressSpace) {
+        let id = space.id
+        space.close()
+        forgetJobs(in: space)
+        forget(id)
+    }
+
+    /// Ends the worker of an address space that another one takes the place of.
+    func restart(_ space: AddressSpace) {
+        let id = space.id
+        space.restart(as: AddressSpaceID(rawValue: freshID()))
+        forgetJobs(in: space)
+        forget(id)
+    }
+
+    /// Jobs of a worker that is gone end without a report.
+    private func forgetJobs(in space: AddressSpace) {
+        for (id, job) in runningJobs.sorted(by: { $0.key < $1.key }) where job.space === space {
+            runningJobs[id] = nil
+            job.device.runningJobs[id] = nil
+            job.queue.state = .idle
             let node = job.queue.node
-            node.running.removeAll { $0 === job }
+            node.end(job, nanoseconds: 0)
             for reply in job.completions { settle(reply) }
+            look(at: job.queue)
             dispatch(node)
         }
-        space.close()
     }
 
     /// Ends everything of a guest: it went away, or began anew.
     func tearDown(_ machine: VirtualMachine) {
         for process in machine.processes.objects { destroy(process) }
-        for case let (id, .reply(reply)) in barriers where reply.completion.guest == machine.id { barriers[id] = nil }
+        for name in machine.names.objects {
+            if case .ntResource(let content) = name { releaseNamed(content) }
+        }
     }
 
     func setIoSpaceRegion(_ request: MessageView<SetIoSpaceRegion.Request>, _ call: Call) throws(Refusal) {

@@ -35,7 +35,7 @@ extension SoftGPU {
 
     func destroy(_ queue: PagingQueue) {
         queue.device.pagingQueues[queue.handle] = nil
-        queue.device.process.objects.remove(queue.handle)
+        queue.device.process.leave(queue.handle)
         close(queue.fence)
     }
 
@@ -82,7 +82,7 @@ extension SoftGPU {
         guard handles.count <= Self.maximumListLength else { throw .invalid("\(handles.count) allocations") }
         var allocations: [Allocation] = []
         for index in handles.indices { allocations.append(try call.allocation(handles[index], on: device)) }
-        for allocation in allocations where allocation.residencyCount > 0 { removeResidency(allocation) }
+        evict(allocations, of: device)
         var reply = MessageBuilder<Evict.Reply>()
         for group in [SegmentGroup.local, .nonLocal] {
             let used = device.process.residentBytes[device.adapter.index][group.rawValue]
@@ -92,48 +92,33 @@ extension SoftGPU {
         return reply.bytes
     }
 
+    /// The counts go at once; what leaves memory by that is seen by the work that is queued already.
+    private func evict(_ allocations: [Allocation], of device: Device) {
+        var leaving: [Allocation] = []
+        for allocation in allocations where allocation.residencyCount > 0 {
+            let memory = allocation.memory
+            let wasResident = memory.isResident
+            removeResidency(allocation)
+            if wasResident, !memory.isResident { leaving.append(allocation) }
+        }
+        let seen = leaving.filter { !$0.mappedStarts.isEmpty || $0.memory.opens.count > 1 }
+        let limit = device.process.machine.options.limits.queuedPacketsPerProcess
+        let weight = seen.count.multipliedSaturating(by: device.queues.count)
+        for allocation in seen { allocation.memory.lingering += 1 }
+        // A process that has too much queued already loses the memory at once.
+        if device.process.queuedPackets.addingSaturating(weight) <= limit,
+            append(.eviction, of: seen, behindWorkOf: device)
+        {
+            return
+        }
+        for allocation in seen {
+            allocation.memory.lingering -= 1
+            refreshMappings(of: allocation.memory)
+        }
+    }
+
     /// Counts that the guest's driver allows in one list (docs/protocol/semantics.md 1.5).
     static let maximumListLength = 10_240
-
-    func addResidency(_ allocation: Allocation) {
-        allocation.residencyCount += 1
-        let memory = allocation.memory
-        memory.residency += 1
-        guard memory.residency == 1 else { return }
-        account(memory, allocation.device.process, isAdded: true)
-        refreshMappings(of: memory)
-    }
-
-    func removeResidency(_ allocation: Allocation, count: Int = 1) {
-        guard count > 0 else { return }
-        allocation.residencyCount -= count
-        let memory = allocation.memory
-        memory.residency -= count
-        guard memory.residency == 0 else { return }
-        account(memory, allocation.device.process, isAdded: false)
-        refreshMappings(of: memory)
-    }
-
-    /// The process whose MAKERESIDENT brought the memory in pays for it until it leaves.
-    private func account(_ memory: AllocationMemory, _ process: GuestProcess, isAdded: Bool) {
-        let adapter = memory.adapter
-        let group = memory.group.rawValue
-        if isAdded {
-            memory.payer = process
-            process.residentBytes[adapter.index][group] += memory.size
-            adapter.physical.residentBytes[group] += memory.size
-        } else {
-            (memory.payer ?? process).residentBytes[adapter.index][group] -= memory.size
-            memory.payer = nil
-            adapter.physical.residentBytes[group] -= memory.size
-        }
-    }
-
-    func refreshMappings(of memory: AllocationMemory) {
-        for open in memory.opens where !open.mappedStarts.isEmpty {
-            open.device.process.spaces[memory.adapter.index]?.refresh(open)
-        }
-    }
 
     // MARK: Budgets
 

@@ -47,10 +47,16 @@ extension SoftGPU {
             machine.names.remove(request.sharedHandle)
             content.nameCount -= 1
             guard content.nameCount == 0 else { return }
-            for memory in content.memories where memory.opens.isEmpty { releaseMemory(memory, after: []) }
+            releaseNamed(content)
         case .globalSyncObject, nil:
             throw .invalid("no shared object \(request.sharedHandle)")
         }
+    }
+
+    /// The last name of a resource has gone: memory that no handle names goes as well.
+    func releaseNamed(_ content: ResourceContent) {
+        for memory in content.memories.elements where memory.opens.isEmpty { releaseMemory(memory) }
+        if !content.isAlive { content.machine.shareableObjects -= 1 }
     }
 
     func openSyncObject(_ request: MessageView<OpenSyncObject.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
@@ -65,8 +71,9 @@ extension SoftGPU {
         }
         let own: SyncObjectFlags = [.noSignal, .noWait, .noGPUAccess]
         let open = SyncObjectOpen(
-            object: object, process: device.process, device: device,
+            order: freshID(), object: object, device: device,
             flags: flags.intersection(own).union(object.flags.intersection([.noGPUAccess, .noSignalMaxValueOnTdr])))
+        object.opens.append(open)
         do throws(Refusal) {
             try enter(open)
         } catch {
@@ -92,8 +99,11 @@ extension SoftGPU {
         let resource = Resource(content: content, device: device)
         var allocations: [Allocation] = []
         do throws(Refusal) {
-            for memory in content.memories {
-                let allocation = Allocation(memory: memory, device: device, privateData: [])
+            for memory in content.memories.elements {
+                let allocation = Allocation(
+                    order: freshID(), memory: memory, device: device, isOwner: false, privateData: [])
+                allocation.content = content
+                memory.opens.append(allocation)
                 allocations.append(allocation)
                 try enter(allocation)
             }
@@ -104,13 +114,10 @@ extension SoftGPU {
         }
         content.openCount += 1
         device.resources[resource.handle] = resource
-        resource.allocations = allocations
+        for allocation in allocations { add(allocation, to: resource) }
         var reply = MessageBuilder<OpenResource.Reply>()
         reply.resource = resource.handle
-        for allocation in allocations {
-            allocation.resource = resource
-            reply.append(allocation.handle)
-        }
+        reply.appendAllocations(allocations.map(\.handle))
         reply.pad(toMultipleOf: 8)
         return reply.bytes
     }

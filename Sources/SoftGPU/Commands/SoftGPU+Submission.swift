@@ -33,7 +33,10 @@ extension SoftGPU {
     }
 
     private func makeQueue(on device: Device, _ node: Node, disablesTimeout: Bool) -> Queue {
-        Queue(device: device, node: node, sequence: freshID(), disablesTimeout: disablesTimeout)
+        let space = space(of: device.process, on: device.adapter)
+        return Queue(
+            device: device, node: node, line: space.lines[node.ordinal], sequence: freshID(),
+            disablesTimeout: disablesTimeout)
     }
 
     /// Answers at once; what is queued runs to its end on its own (docs/protocol/semantics.md 6, CMD 7).
@@ -44,15 +47,12 @@ extension SoftGPU {
         drain(context.queue)
         drain(context.updates)
         device.contexts[context.handle] = nil
-        device.process.objects.remove(context.handle)
+        device.process.leave(context.handle)
     }
 
     /// Lets a queue whose handle is gone run to its end.
     private func drain(_ queue: Queue) {
-        queue.isClosed = true
-        let device = queue.device
-        device.drainingQueues.removeAll { $0.packets.isEmpty }
-        if !queue.packets.isEmpty { device.drainingQueues.append(queue) }
+        if queue.hasWork { queue.device.drainingQueues[queue.sequence] = queue }
     }
 
     // MARK: Hardware queues
@@ -101,7 +101,7 @@ extension SoftGPU {
         let device = hwQueue.context.device
         drain(hwQueue.queue)
         hwQueue.context.hwQueues[hwQueue.handle] = nil
-        device.process.objects.remove(hwQueue.handle)
+        device.process.leave(hwQueue.handle)
         close(hwQueue.progressFence)
     }
 

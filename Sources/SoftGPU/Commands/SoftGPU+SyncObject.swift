@@ -10,6 +10,7 @@ extension SoftGPU {
         guard kind != .periodicMonitoredFence else { throw .notSupported("periodic monitored fences need a display") }
         let flags = SyncObjectFlags(rawValue: request.flagsValue)
         try check(flags, for: kind)
+        if flags.contains(.shared) { try call.machine.checkShareable() }
         let object: SyncObject
         switch kind {
         case .monitoredFence, .fence, .periodicMonitoredFence:
@@ -33,8 +34,8 @@ extension SoftGPU {
                 machine: call.machine, adapter: device.adapter, kind: kind, flags: flags,
                 event: request.cpuNotificationEvent)
         }
-        let open = SyncObjectOpen(
-            object: object, process: device.process, device: device, flags: flags, role: .user)
+        let open = SyncObjectOpen(order: freshID(), object: object, device: device, flags: flags)
+        object.opens.append(open)
         do throws(Refusal) {
             try enter(open)
             if flags.contains(.shared) {
@@ -42,6 +43,7 @@ extension SoftGPU {
                     throw Refusal(.noMemory, "the guest has too many shared objects")
                 }
                 object.globalHandle = name
+                call.machine.shareableObjects += 1
             }
         } catch {
             close(open)
@@ -64,6 +66,9 @@ extension SoftGPU {
             throw .invalid("NoSignal, NoWait and TopOfPipeline are for monitored fences")
         }
         guard !flags.isSuperset(of: [.noSignal, .noWait]) else { throw .invalid("NoSignal with NoWait") }
+        guard !flags.contains(.crossAdapter) || kind == .fence || kind == .monitoredFence else {
+            throw .invalid("CrossAdapter is for fences")
+        }
         guard !flags.contains(.signalByKmd) || kind == .cpuNotification else {
             throw .invalid("SignalByKmd is for CPU notifications")
         }
@@ -86,7 +91,8 @@ extension SoftGPU {
     /// The fence of a paging queue or a hardware queue.
     func makeFence(on device: Device, role: SyncObjectOpen.Role) throws(Refusal) -> SyncObjectOpen {
         let object = SyncObject(machine: device.process.machine, adapter: device.adapter, kind: .monitoredFence)
-        let open = SyncObjectOpen(object: object, process: device.process, device: device, flags: [], role: role)
+        let open = SyncObjectOpen(order: freshID(), object: object, device: device, flags: [], role: role)
+        object.opens.append(open)
         do throws(Refusal) {
             try enter(open)
         } catch {
@@ -124,15 +130,16 @@ extension SoftGPU {
             opens.append(open)
         }
         let limit = call.machine.options.limits.waitersPerProcess
-        guard device.process.cpuWaiters < limit else {
-            throw Refusal(.noMemory, "the limit of \(limit) waits is reached")
+        guard opens.count <= limit, device.process.cpuWaiters <= limit - opens.count else {
+            throw Refusal(.noMemory, "\(opens.count) more than \(device.process.cpuWaiters) waits, of at most \(limit)")
         }
+        guard request.guestEventPointer != 0 else { throw .invalid("a wait without an event") }
         // The wait may fire at once; the guest has entered its event before it asked, so the order does not matter
         // to it, but an answer first is what it sees from a host that takes time.
-        complete(call.completion, Self.plainStatus.reply(.success))
+        complete(call.completion, StatusReply.bytes(.success))
         register(
             CPUWait(
-                process: device.process, event: request.guestEventPointer, opens: opens,
+                order: freshID(), device: device, event: request.guestEventPointer, opens: opens,
                 targets: request.fenceValues.array(), isAny: request.flagsWaitAny))
         return nil
     }
@@ -157,7 +164,7 @@ extension SoftGPU {
             // Of a legacy wait only the first value is defined (docs/protocol/findings.md D12).
             targets.append(values[request.legacyFenceObject ? 0 : index])
         }
-        try checkQueued(1, queue.device.process)
+        try checkQueued(objects.count, queue.device.process)
         append(.wait(WaitPacket(objects: objects, targets: targets)), to: queue)
     }
 
@@ -167,6 +174,20 @@ extension SoftGPU {
     // MARK: Signals
 
     func signalSyncObject(_ request: MessageView<SignalSyncObject.Request>, _ call: Call) throws(Refusal) {
+        do throws(Refusal) {
+            try signal(request, call)
+        } catch {
+            // Nobody hears of the refusal of a message without a reply: its event would be waited for for ever.
+            if call.completion == nil, request.flagsEnqueueCpuEvent, request.cpuEventHandle != 0,
+                let process = call.process
+            {
+                notify(process, event: request.cpuEventHandle, isLast: true)
+            }
+            throw error
+        }
+    }
+
+    private func signal(_ request: MessageView<SignalSyncObject.Request>, _ call: Call) throws(Refusal) {
         let process = try call.requireProcess()
         let handles = request.objects
         var queues: [Queue] = []
@@ -178,7 +199,7 @@ extension SoftGPU {
                 throw .invalid("contexts of several devices")
             }
             guard first.device.isActive else { throw .lost(first.device) }
-            try checkQueued(queues.count, process)
+            try checkQueued(queues.count.multipliedSaturating(by: max(handles.count, 1)), process)
         }
         let isRewindAllowed = request.flagsAllowFenceRewind
         if request.flagsEnqueueCpuEvent {

@@ -1,26 +1,37 @@
 import DXGProtocol
 
 /// The memory of an allocation: shared by all handles that name it.
-final class AllocationMemory {
+final class AllocationMemory: Ordered {
     unowned let machine: VirtualMachine
     let adapter: VirtualAdapter
     /// Unique on this host.
     let id: UInt64
+    var order: UInt64 { id }
     /// Bytes, a multiple of 4096.
     let size: UInt64
     let group: SegmentGroup
     let isCPUVisible: Bool
     let isCached: Bool
-    var backing: Backing
-    /// Residency counts of all opens together; the memory is resident while it is above zero.
+    private(set) var backing: Backing
+    private let guestPages: GuestPages?
+    /// Residency counts of all opens together.
     var residency = 0
-    var opens: [Allocation] = []
+    /// Evictions and destructions that wait for queued work: until then the memory is still seen.
+    var lingering = 0
+    var opens = OrderedList<Allocation>()
     /// The process whose budget its residency counts against, while it is resident.
     var payer: GuestProcess?
+    /// Address spaces whose workers may have it mapped.
+    private(set) var spaces: [AddressSpace] = []
+
     /// OFFERALLOCATIONS has been called and RECLAIMALLOCATIONS not yet.
     var isOffered = false
 
+    /// Whether it is on a device's residency list.
     var isResident: Bool { residency > 0 }
+
+    /// Whether the GPU may touch it.
+    var isVisible: Bool { residency > 0 || lingering > 0 }
 
     enum Backing {
         case span(MemorySpan)
@@ -41,10 +52,29 @@ final class AllocationMemory {
         self.isCPUVisible = isCPUVisible
         self.isCached = isCached
         self.backing = backing
+        guestPages = if case .guestPages(let pages) = backing { pages } else { nil }
     }
 
     var isExistingSystemMemory: Bool {
         if case .guestPages = backing { true } else { false }
+    }
+
+    var isDetached: Bool {
+        if case .detached = backing { true } else { false }
+    }
+
+    /// Takes the backing away: nothing is seen through any mapping of this memory.
+    func detach() { backing = .detached }
+
+    /// Notes that an address space shows this memory.
+    func note(_ space: AddressSpace) {
+        if !spaces.contains(where: { $0 === space }) { spaces.append(space) }
+    }
+
+    /// How many mappings of a worker's kernel a range takes.
+    func pieces(offset: UInt64, length: UInt64) -> Int {
+        guard let guestPages, guestPages.shadow == nil else { return 1 }
+        return guestPages.runs(offset: offset, length: length)
     }
 
     /// The spans of files that `offset..<offset + length` lies in, in order; empty where the memory is not there.
@@ -60,85 +90,34 @@ final class AllocationMemory {
     }
 }
 
-/// The guest's own pages behind an allocation (docs/protocol/semantics.md 10, SETEXISTINGSYSMEMPAGES).
-final class GuestPages {
-    let id: GuestPagesID
-    /// Page frame numbers; nil until the guest has told them.
-    private(set) var frames: [UInt64?]
-    private var missing: Int
-    /// Where the bytes are while they are here: over a carrier without shared memory.
-    let shadow: MemorySpan?
-    /// Where the guest's memory is mapped from: over a carrier with shared memory.
-    private let regions: [GuestMemoryRegion]
-
-    init(id: GuestPagesID, count: Int, shadow: MemorySpan?, regions: [GuestMemoryRegion]) {
-        self.id = id
-        frames = Array(repeating: nil, count: count)
-        missing = count
-        self.shadow = shadow
-        self.regions = regions
-    }
-
-    var isComplete: Bool { missing == 0 }
-
-    /// Whether a page of the guest is one that may be named: any, as far as the host can tell, where no memory is shared.
-    func isPlausible(frame: UInt64) -> Bool {
-        guard frame < 1 << 52 else { return false }
-        return shadow != nil || region(of: frame) != nil
-    }
-
-    func set(frame: UInt64, at index: Int) {
-        if frames[index] == nil { missing -= 1 }
-        frames[index] = frame
-    }
-
-    private func region(of frame: UInt64) -> (index: Int, offset: UInt64)? {
-        let address = frame * pageSize
-        for (index, region) in regions.enumerated()
-        where address >= region.base && address - region.base <= region.length &- pageSize && region.length >= pageSize
-        {
-            return (index, address - region.base)
-        }
-        return nil
-    }
-
-    func spans(offset: UInt64, length: UInt64) -> [MemorySpan] {
-        guard isComplete else { return [] }
-        if let shadow { return [MemorySpan(file: shadow.file, offset: shadow.offset + offset, length: length)] }
-        var result: [MemorySpan] = []
-        for frame in frames[Int(offset / pageSize)..<Int((offset + length) / pageSize)] {
-            guard let frame, let place = region(of: frame) else { return [] }
-            let file = MemoryFile.guestMemory(region: place.index)
-            if let last = result.last, last.file == file, last.offset + last.length == place.offset {
-                result[result.count - 1] = MemorySpan(file: file, offset: last.offset, length: last.length + pageSize)
-            } else {
-                result.append(MemorySpan(file: file, offset: place.offset, length: pageSize))
-            }
-        }
-        return result
-    }
-}
-
 /// A process's handle to an allocation, on one device.
-final class Allocation {
+final class Allocation: Ordered {
+    let order: UInt64
     let memory: AllocationMemory
-    unowned let device: Device
+    let device: Device
     var handle = D3DKMTHandle.none
+    /// The handle that made the memory; existing system memory goes with it.
+    let isOwner: Bool
     weak var resource: Resource?
+    /// What its resource has in common with other opens of it.
+    var content: ResourceContent?
     /// MAKERESIDENT minus EVICT.
     var residencyCount = 0
     var isLocked = false
     var isDestroyed = false
+    /// It was visible when its handle went, and is until its mappings go.
+    var lingers = false
     /// Where it is mapped: starts of mappings in the process's address space of its adapter.
     var mappedStarts: Set<UInt64> = []
     /// Its private driver data, as given back to the guest.
     let privateData: [UInt8]
 
-    init(memory: AllocationMemory, device: Device, privateData: [UInt8]) {
+    init(order: UInt64, memory: AllocationMemory, device: Device, isOwner: Bool, privateData: [UInt8]) {
+        self.order = order
         self.memory = memory
+        self.isOwner = isOwner
         self.device = device
         self.privateData = privateData
-        memory.opens.append(self)
     }
 }
 
@@ -147,7 +126,7 @@ final class Resource {
     let content: ResourceContent
     unowned let device: Device
     var handle = D3DKMTHandle.none
-    var allocations: [Allocation] = []
+    var allocations = OrderedList<Allocation>()
 
     init(content: ResourceContent, device: Device) {
         self.content = content
@@ -157,17 +136,22 @@ final class Resource {
 
 /// What all opens of a resource have in common.
 final class ResourceContent {
+    unowned let machine: VirtualMachine
     let adapter: VirtualAdapter
     /// Created with CreateShared and NtSecuritySharing: may be given a name.
     let isShareable: Bool
     /// Has been given a name: no allocation can be added any more.
     var isSealed = false
-    var memories: [AllocationMemory] = []
+    var memories = OrderedList<AllocationMemory>()
     /// NT-shared handles that keep it alive.
     var nameCount = 0
     var openCount = 0
 
-    init(adapter: VirtualAdapter, isShareable: Bool) {
+    /// Whether anybody could still use it.
+    var isAlive: Bool { openCount > 0 || nameCount > 0 }
+
+    init(machine: VirtualMachine, adapter: VirtualAdapter, isShareable: Bool) {
+        self.machine = machine
         self.adapter = adapter
         self.isShareable = isShareable
     }

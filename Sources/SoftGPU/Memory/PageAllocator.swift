@@ -7,6 +7,7 @@ import DequeModule
 struct PageAllocator {
     /// Bytes that can be handed out in all.
     let capacity: UInt64
+    /// Bytes that are handed out.
     private(set) var used: UInt64 = 0
 
     private let lateness: Int
@@ -15,17 +16,17 @@ struct PageAllocator {
     private var cursor: UInt64 = 0
 
     /// An allocator of `capacity` bytes, a multiple of 4096, in which freed ranges wait until `lateness` others have
-    /// been freed after them.
+    /// been freed after them, or until there is nothing else.
     init(capacity: UInt64, lateness: Int) {
         self.capacity = capacity
         self.lateness = lateness
     }
 
-    /// A range of `length` bytes, a multiple of 4096, or nil where none is free.
-    /// It ends at `limit` or before.
+    /// A range of `length` bytes, a multiple of 4096, that ends at `limit` or before, or nil where none is free.
     mutating func allocate(_ length: UInt64, alignment: UInt64 = pageSize, below limit: UInt64 = .max) -> UInt64? {
         precondition(length > 0 && length.isMultiple(ofPowerOfTwo: pageSize), "not whole pages")
         let end = min(limit, capacity)
+        guard length <= capacity - used else { return nil }
         var found = gap(length, alignment, end)
         while found == nil, let oldest = waiting.popFirst() {
             recycle(oldest)
@@ -40,13 +41,16 @@ struct PageAllocator {
 
     /// Takes back a range that ``allocate(_:alignment:)`` gave.
     mutating func free(_ start: UInt64) {
+        guard let entry = taken.entry(containing: start), entry.start == start else {
+            preconditionFailure("a range that was not handed out")
+        }
+        used -= entry.length
         waiting.append(start)
         if waiting.count > lateness, let oldest = waiting.popFirst() { recycle(oldest) }
     }
 
     private mutating func recycle(_ start: UInt64) {
-        guard let entry = taken.removeEntry(startingAt: start) else { preconditionFailure("a range freed twice") }
-        used -= entry.length
+        guard taken.removeEntry(startingAt: start) != nil else { preconditionFailure("a range freed twice") }
     }
 
     /// Next fit: the search goes on behind the last range handed out, so that it is short in the usual case.

@@ -18,6 +18,7 @@ final class GuestProcess {
     var gpuFences: [[D3DKMTHandle: SyncObjectOpen]]
     /// Existing system memory that reaches the GPU through a shadow.
     var shadowed: [D3DKMTHandle: Allocation] = [:]
+    /// Fences that its CPU waits name, for those that have not fired.
     var cpuWaiters = 0
     var queuedPackets = 0
 
@@ -59,8 +60,10 @@ final class Device {
     var resources: [D3DKMTHandle: Resource] = [:]
     /// Opens of monitored fences, which die with the device; other types stay (docs/protocol/semantics.md 8.1).
     var fences: [D3DKMTHandle: SyncObjectOpen] = [:]
-    /// Queues of destroyed contexts and hardware queues that still have packets.
-    var drainingQueues: [Queue] = []
+    /// Queues of destroyed contexts and hardware queues that still have work, by their sequence.
+    var drainingQueues: [UInt64: Queue] = [:]
+    /// CPU waits made on this device that have not fired, by their order.
+    var waits: [UInt64: CPUWait] = [:]
     /// Jobs that are on a worker.
     var runningJobs: [JobID: RunningJob] = [:]
 
@@ -72,6 +75,16 @@ final class Device {
     }
 
     var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
+
+    /// All its queues, in a fixed order.
+    var queues: [Queue] {
+        var queues: [Queue] = []
+        for context in contexts.inOrder {
+            queues += [context.queue, context.updates]
+            queues += context.hwQueues.inOrder.map(\.queue)
+        }
+        return queues + drainingQueues.sorted { $0.key < $1.key }.map(\.value)
+    }
 }
 
 /// What GETDEVICESTATE(PAGE_FAULT) tells of the fault that ended a device.

@@ -25,11 +25,12 @@ struct HandleTable<Object> {
     /// A table for at most `limit` objects at a time.
     init(uniques: [UInt32], limit: Int, lateness: Int = 256) {
         self.uniques = uniques
-        self.limit = limit
+        self.limit = min(limit, Int(D3DKMTHandle.maximumIndex) - lateness - 1)
         self.lateness = lateness
     }
 
     /// Enters an object, or gives nil where the table is full.
+    @discardableResult
     mutating func insert(_ object: Object) -> D3DKMTHandle? { insert { _ in object } }
 
     /// Enters an object that knows its own handle, or gives nil where the table is full.
@@ -53,12 +54,15 @@ struct HandleTable<Object> {
         return slots[index].object
     }
 
-    mutating func remove(_ handle: D3DKMTHandle) {
+    /// Takes an object out; false where there is none of this handle.
+    @discardableResult
+    mutating func remove(_ handle: D3DKMTHandle) -> Bool {
         let index = Int(handle.index)
-        guard index < slots.count, slots[index].unique == handle.unique, slots[index].object != nil else { return }
+        guard self[handle] != nil else { return false }
         slots[index].object = nil
         freed.append(index)
         count -= 1
+        return true
     }
 
     /// All objects in the order of their indices.

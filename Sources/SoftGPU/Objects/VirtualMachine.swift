@@ -21,6 +21,12 @@ final class VirtualMachine {
     /// VM-wide names: global sync object handles and NT-shared handles (docs/protocol/semantics.md 1.9, 15.1).
     var names: HandleTable<SharedName>
 
+    /// Shared fences and resources that may have names: the limit is checked when they are made, because the guest's
+    /// driver does not bear a refusal later (docs/protocol/findings.md D3).
+    var shareableObjects = 0
+    /// Handles of all processes.
+    var objectCount = 0
+
     var gpadls: [UInt32: [GuestPhysicalRange]] = [:]
     /// Regions of guest memory that the guest shared by descriptor, in its order; empty where it shared none.
     var sharedRegions: [GuestMemoryRegion] = []
@@ -32,7 +38,14 @@ final class VirtualMachine {
         ioPages = PageAllocator(capacity: options.ioSpaceBytes & ~(pageSize - 1), lateness: 256)
         localPages = PageAllocator(capacity: options.localBytes & ~(pageSize - 1), lateness: 16)
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
-        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+        // An object has a global name at most, and one NT handle at a time; the rest is for a guest that asks twice.
+        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects * 4)
+    }
+
+    func checkShareable() throws(Refusal) {
+        guard shareableObjects < options.limits.sharedObjects else {
+            throw Refusal(.noMemory, "the limit of \(options.limits.sharedObjects) shared objects is reached")
+        }
     }
 
     /// Space of `length` bytes that the guest can map, or nil.

@@ -1,24 +1,110 @@
 /// A node (engine) of a physical adapter: the queues that want it, and what runs on it.
 final class Node {
     let ordinal: Int
-    /// Queues with a Submit packet at their head.
-    var ready: [Queue] = []
+    /// Address spaces with a queue that is ready, in the order of their becoming so.
+    private(set) var lines: [ReadyLine] = []
     /// What is on workers, in the order of starting.
     var running: [RunningJob] = []
     /// Nanoseconds of execution so far, for statistics.
     var runningNanoseconds: UInt64 = 0
 
+    /// Nanoseconds that each guest has had, for fairness among those that want the node now.
+    private var shares: [GuestID: UInt64] = [:]
+    /// Queues that are ready or running, per guest.
+    private var demand: [GuestID: Int] = [:]
+    /// The share of the guest that was chosen last.
+    private var floor: UInt64 = 0
+
     init(ordinal: Int) { self.ordinal = ordinal }
+
+    func share(of guest: GuestID) -> UInt64 { shares[guest] ?? 0 }
+
+    /// A queue wants the node.
+    ///
+    /// A guest that wanted nothing for a while, or is new, starts from where the others are: what it did not use is no
+    /// credit against them.
+    func enter(_ queue: Queue) {
+        let guest = queue.device.process.machine.id
+        if demand[guest, default: 0] == 0 { shares[guest] = max(share(of: guest), floor) }
+        demand[guest, default: 0] += 1
+        if queue.line.isEmpty { lines.append(queue.line) }
+        queue.line.insert(queue)
+    }
+
+    /// A queue that was ready does not want the node any more, or has got it.
+    private func remove(_ queue: Queue) {
+        queue.line.remove(queue)
+        if queue.line.isEmpty { lines.removeAll { $0 === queue.line } }
+    }
+
+    /// A queue that was ready wants nothing any more.
+    func leave(_ queue: Queue) {
+        remove(queue)
+        demand[queue.device.process.machine.id, default: 1] -= 1
+    }
+
+    /// A ready queue gets the node.
+    func start(_ job: RunningJob) {
+        remove(job.queue)
+        running.append(job)
+        job.queue.line.isBusy = true
+        floor = max(floor, share(of: job.device.process.machine.id))
+    }
+
+    /// A job has left the node after so long a time.
+    func end(_ job: RunningJob, nanoseconds: UInt64) {
+        running.removeAll { $0 === job }
+        job.queue.line.isBusy = false
+        runningNanoseconds &+= nanoseconds
+        let guest = job.device.process.machine.id
+        shares[guest, default: 0] &+= nanoseconds
+        demand[guest, default: 1] -= 1
+    }
+
+    /// A guest has gone, with all its queues.
+    func forget(_ guest: GuestID) {
+        shares[guest] = nil
+        demand[guest] = nil
+    }
 }
 
-/// One queue that could run next, as a policy sees it.
+/// The ready queues of one address space on one node. At most one of its queues runs there at a time.
+final class ReadyLine {
+    /// Best first: by priority, priority in the process, age.
+    private(set) var queues: [Queue] = []
+    var isBusy = false
+
+    var isEmpty: Bool { queues.isEmpty }
+
+    func insert(_ queue: Queue) { queues.insert(queue, at: index(of: queue)) }
+
+    func remove(_ queue: Queue) {
+        let index = index(of: queue)
+        precondition(index < queues.count && queues[index] === queue, "a queue that is not ready")
+        queues.remove(at: index)
+    }
+
+    private func index(of queue: Queue) -> Int {
+        var low = 0
+        var high = queues.count
+        while low < high {
+            let middle = (low + high) / 2
+            if queues[middle].precedes(queue) { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}
+
+/// One queue that could run next, as a policy sees it: the best one of its address space.
 public struct SchedulingCandidate: Sendable {
     public let guest: GuestID
-    /// Nanoseconds that this guest has had on the node so far.
+    /// Nanoseconds that this guest has had on the node. A guest that comes anew starts from where the others are.
     public let guestNanoseconds: UInt64
+    /// The guest's process, by the handle that CREATEPROCESS gave.
     public let processHandle: UInt32
     /// -7 to 7.
     public let priority: Int32
+    /// -7 to 7, among the queues of one process.
     public let inProcessPriority: Int32
     /// Lower is older.
     public let readySince: UInt64

@@ -6,15 +6,14 @@ import DequeModule
 final class Queue {
     let device: Device
     let node: Node
+    /// Where it stands in line when it wants the node.
+    let line: ReadyLine
     /// Its position among all queues ever made, for a stable order.
     let sequence: UInt64
     var disablesTimeout: Bool
     /// Scheduling priority, -7 to 7, and the one among the process's own (docs/protocol/semantics.md 7).
     var priority: Int32 = 0
     var inProcessPriority: Int32 = 0
-    /// Its context or hardware queue is gone; what is queued runs to its end and nothing is added.
-    var isClosed = false
-
     var packets: Deque<Packet> = []
     var state = State.idle
     /// Whether the model has it on its list of queues to look at.
@@ -33,11 +32,24 @@ final class Queue {
         case running(RunningJob)
     }
 
-    init(device: Device, node: Node, sequence: UInt64, disablesTimeout: Bool) {
+    init(device: Device, node: Node, line: ReadyLine, sequence: UInt64, disablesTimeout: Bool) {
         self.device = device
         self.node = node
+        self.line = line
         self.sequence = sequence
         self.disablesTimeout = disablesTimeout
+    }
+
+    /// Whether something is queued or on a worker.
+    var hasWork: Bool {
+        if case .running = state { true } else { !packets.isEmpty }
+    }
+
+    /// Whether it comes before another queue of its address space.
+    func precedes(_ other: Queue) -> Bool {
+        if priority != other.priority { return priority > other.priority }
+        if inProcessPriority != other.inProcessPriority { return inProcessPriority > other.inProcessPriority }
+        return readySince < other.readySince
     }
 }
 
@@ -46,6 +58,37 @@ enum Packet {
     case signal(SignalPacket)
     case wait(WaitPacket)
     case updateAddresses(AddressUpdate)
+    case checkpoint(Checkpoint)
+
+    /// How much it counts towards the limit of what a process may have queued: one for each thing that it names.
+    var weight: Int {
+        switch self {
+        case .submit: 1
+        case .signal(let signal): max(signal.objects.count, 1)
+        case .wait(let wait): wait.objects.count
+        case .updateAddresses(let update): max(update.operations.count, 1)
+        case .checkpoint(let checkpoint): checkpoint.allocations.count
+        }
+    }
+}
+
+/// Memory that goes when all the work has ended that was queued before (docs/protocol/semantics.md 10, CMD 5, and 12,
+/// CMD 12).
+final class Checkpoint {
+    let allocations: [Allocation]
+    let kind: Kind
+    var queuesLeft: Int
+
+    enum Kind {
+        case destruction
+        case eviction
+    }
+
+    init(_ kind: Kind, of allocations: [Allocation], queues: Int) {
+        self.kind = kind
+        self.allocations = allocations
+        queuesLeft = queues
+    }
 }
 
 /// A command buffer to run.
@@ -92,7 +135,14 @@ struct WaitPacket {
 /// One UPDATEGPUVIRTUALADDRESS, checked when it was queued and applied in its turn.
 struct AddressUpdate {
     let space: AddressSpace
-    let operations: [AddressOperation]
+    var operations: [AddressOperation] = []
+    /// Mappings that it makes, at the most.
+    var pieces = 0
+    /// The reserved region that all destinations are in, by its id, and the one of the sources of copies.
+    var destination: UInt64?
+    var source: UInt64?
+
+    init(space: AddressSpace) { self.space = space }
 }
 
 /// A command buffer that is on a worker.

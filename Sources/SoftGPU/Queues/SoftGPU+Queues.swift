@@ -9,9 +9,18 @@ extension SoftGPU {
     static let sliceNanoseconds: UInt64 = 20_000_000
 
     func append(_ packet: Packet, to queue: Queue) {
-        queue.device.process.queuedPackets += 1
+        queue.device.process.queuedPackets += packet.weight
         queue.packets.append(packet)
         look(at: queue)
+    }
+
+    /// Lets memory go behind the work that a device has queued. False where it has none.
+    func append(_ kind: Checkpoint.Kind, of allocations: [Allocation], behindWorkOf device: Device) -> Bool {
+        let queues = device.queues.filter(\.hasWork)
+        guard !queues.isEmpty, !allocations.isEmpty else { return false }
+        let checkpoint = Checkpoint(kind, of: allocations, queues: queues.count)
+        for queue in queues { append(.checkpoint(checkpoint), to: queue) }
+        return true
     }
 
     /// Puts a queue on the list of those whose head has to be looked at.
@@ -31,10 +40,12 @@ extension SoftGPU {
                 advance(queue)
             }
         }
+        flushReleases()
     }
 
     private func advance(_ queue: Queue) {
         guard !queue.device.isDestroyed else { return }
+        defer { if !queue.hasWork { queue.device.drainingQueues[queue.sequence] = nil } }
         while let packet = queue.packets.first {
             switch queue.state {
             case .ready, .waiting: return
@@ -57,13 +68,16 @@ extension SoftGPU {
             case .updateAddresses(let update):
                 remove(from: queue)
                 apply(update)
+            case .checkpoint(let checkpoint):
+                remove(from: queue)
+                arrive(at: checkpoint)
             case .submit(let submission) where submission.isNull:
                 remove(from: queue)
                 finish(submission)
             case .submit:
                 queue.state = .ready
                 queue.readySince = freshID()
-                queue.node.ready.append(queue)
+                queue.node.enter(queue)
                 dispatch(queue.node)
                 if case .ready = queue.state { return }
             }
@@ -71,16 +85,16 @@ extension SoftGPU {
     }
 
     private func remove(from queue: Queue) {
-        _ = queue.packets.popFirst()
-        queue.device.process.queuedPackets -= 1
+        guard let packet = queue.packets.popFirst() else { return }
+        queue.device.process.queuedPackets -= packet.weight
     }
 
     /// A wait of this queue has become satisfied.
-    func waitEnded(_ wait: QueueWait) {
-        guard case .waiting(let current) = wait.queue.state, current === wait else { return }
-        wait.queue.state = .idle
-        remove(from: wait.queue)
-        look(at: wait.queue)
+    func waitEnded(_ wait: QueueWait, of queue: Queue) {
+        guard case .waiting(let current) = queue.state, current === wait else { return }
+        queue.state = .idle
+        remove(from: queue)
+        look(at: queue)
     }
 
     private func arrive(at signal: SignalPacket) {
@@ -100,26 +114,20 @@ extension SoftGPU {
 
     /// Starts what a node has room for.
     func dispatch(_ node: Node) {
-        while !node.ready.isEmpty {
-            let occupying = node.running.filter { $0.startedAt.advanced(by: Self.sliceNanoseconds) > now }
-            guard occupying.count < Self.jobsPerNode else { return }
-            let busy = Set(node.running.map(\.space.id))
-            let choices = node.ready.indices.filter { index in
-                let device = node.ready[index].device
-                guard let space = device.process.spaces[device.adapter.index] else { return true }
-                return !busy.contains(space.id)
-            }
-            guard !choices.isEmpty else { return }
-            let candidates = choices.map { candidate(node.ready[$0]) }
-            let queue = node.ready.remove(at: choices[policy.choose(from: candidates)])
-            start(queue, on: node)
+        while true {
+            let occupying = node.running.count { $0.startedAt.advanced(by: Self.sliceNanoseconds) > now }
+            guard occupying < Self.jobsPerNode else { return }
+            let choices = node.lines.lazy.filter { !$0.isBusy }.compactMap(\.queues.first)
+            let candidates = choices.map(candidate)
+            guard !candidates.isEmpty else { return }
+            start(Array(choices)[policy.choose(from: Array(candidates))], on: node)
         }
     }
 
     private func candidate(_ queue: Queue) -> SchedulingCandidate {
         let process = queue.device.process
         return SchedulingCandidate(
-            guest: process.machine.id, guestNanoseconds: guestNanoseconds[process.machine.id] ?? 0,
+            guest: process.machine.id, guestNanoseconds: queue.node.share(of: process.machine.id),
             processHandle: process.handle.rawValue, priority: queue.priority,
             inProcessPriority: queue.inProcessPriority, readySince: queue.readySince)
     }
@@ -137,7 +145,7 @@ extension SoftGPU {
             startedAt: now, deadline: timesOut ? now.advanced(by: options.timeouts.packetNanoseconds) : nil,
             fences: fences)
         queue.state = .running(running)
-        node.running.append(running)
+        node.start(running)
         device.runningJobs[running.id] = running
         runningJobs[running.id] = running
         effects.append(
@@ -188,18 +196,11 @@ extension SoftGPU {
     func end(_ id: JobID, outcome: JobOutcome, fences: [UInt64], nanoseconds: UInt64) {
         guard let job = runningJobs.removeValue(forKey: id) else { return }
         let node = job.queue.node
-        node.running.removeAll { $0 === job }
-        node.runningNanoseconds &+= nanoseconds
-        let guest = job.device.process.machine.id
-        guestNanoseconds[guest, default: 0] &+= nanoseconds
+        node.end(job, nanoseconds: nanoseconds)
         job.device.runningJobs[id] = nil
         job.queue.state = .idle
 
-        if job.ending == .own {
-            adoptWrites(of: job, values: fences)
-        } else {
-            undoWrites(of: job, values: fences)
-        }
+        adoptWrites(of: job, values: fences)
         if job.ending != .discarded { conclude(job, outcome) }
         for reply in job.completions { settle(reply) }
         look(at: job.queue)
@@ -229,20 +230,16 @@ extension SoftGPU {
         }
     }
 
-    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2).
+    /// Takes over what the GPU wrote to fences: such a write is a signal (docs/protocol/semantics.md 8.2). A fence
+    /// whose signaller is lost keeps its mark whatever a stopped job wrote over it.
     private func adoptWrites(of job: RunningJob, values: [UInt64]) {
-        for (open, value) in zip(job.fences, values) where !open.isClosed && value != open.published {
-            open.published = value
-            open.object.value = value
-            publish(open.object)
-            wake(open.object)
-        }
-    }
-
-    /// What a stopped job wrote to fences does not count: other values may have been published meanwhile.
-    private func undoWrites(of job: RunningJob, values: [UInt64]) {
-        for (open, value) in zip(job.fences, values) where !open.isClosed && value != open.published {
-            if let page = open.page {
+        let written = zip(job.fences, values).filter { open, value in !open.isClosed && value != open.published }
+        for (open, value) in written {
+            if open.object.value != Self.lossMarker {
+                open.object.value = value
+                publish(open.object)
+                wake(open.object)
+            } else if let page = open.page {
                 effects.append(.storeFence(open.object.machine.id, offset: page, value: open.published))
             }
         }

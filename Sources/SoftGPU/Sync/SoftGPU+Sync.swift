@@ -1,10 +1,9 @@
 import DXGProtocol
-import DequeModule
 
-/// Signals, waits and the lives of synchronization objects.
+/// Signals and waits.
 ///
-/// The order of visibility at a signal is fixed (docs/protocol/semantics.md 8.2): memory effects, the fence page, waiters,
-/// guest events. Here it is the order of the effects.
+/// The order of visibility at a signal is fixed (docs/protocol/semantics.md 8.2): memory effects, the fence page,
+/// waiters, guest events. Here it is the order of the effects.
 extension SoftGPU {
     /// The value of a fence whose signaller is lost; it satisfies every wait.
     static let lossMarker = UInt64.max
@@ -22,7 +21,7 @@ extension SoftGPU {
         case .mutex:
             object.isHeld = false
         case .semaphore:
-            object.count = min(object.count + 1, object.maximumCount)
+            if object.count < object.maximumCount { object.count += 1 }
         case .cpuNotification:
             guard let open = object.opens.first else { return }
             notify(open.process, event: object.event, isLast: false)
@@ -32,7 +31,7 @@ extension SoftGPU {
 
     /// Stores the fence's value in the page of every open.
     func publish(_ object: SyncObject) {
-        for open in object.opens {
+        for open in object.opens.elements {
             guard let page = open.page else { continue }
             open.published = object.value
             effects.append(.storeFence(object.machine.id, offset: page, value: object.value))
@@ -54,36 +53,35 @@ extension SoftGPU {
 
     /// Registers a CPU wait, or fires it at once.
     func register(_ wait: CPUWait) {
-        for (index, open) in wait.opens.enumerated() {
-            wait.latched[index] = isSatisfied(open.object, wait.targets[index])
-        }
+        guard let (device, opens) = wait.subject else { return }
+        for (index, open) in opens.enumerated() { wait.latched[index] = open.object.value >= wait.targets[index] }
         if wait.isSatisfied {
-            notify(wait.process, event: wait.event, isLast: true)
-            wait.isDone = true
-            return
+            _ = wait.finish()
+            return notify(device.process, event: wait.event, isLast: true)
         }
-        wait.process.cpuWaiters += 1
-        for (index, open) in wait.opens.enumerated() where !wait.latched[index] {
-            open.object.waiters.append(SyncWaiter(waiter: .cpu(wait), index: index))
+        device.process.cpuWaiters += opens.count
+        device.waits[wait.order] = wait
+        for (index, open) in opens.enumerated() {
+            open.waits[wait.order] = wait
+            guard !wait.latched[index] else { continue }
+            open.object.waiters.append(SyncWaiter(waiter: .cpu(wait), index: index), target: wait.targets[index])
         }
     }
 
     /// Registers a queue's wait; true where it is satisfied already.
     func register(_ wait: QueueWait) -> Bool {
-        for (index, object) in wait.objects.enumerated() {
-            wait.latched[index] = acquire(object, wait.targets[index])
-        }
+        guard let objects = wait.subject?.objects else { return true }
+        for (index, object) in objects.enumerated() { wait.latched[index] = acquire(object, wait.targets[index]) }
         if wait.isSatisfied {
-            wait.isDone = true
+            _ = wait.finish()
             return true
         }
-        for (index, object) in wait.objects.enumerated() where !wait.latched[index] {
-            object.waiters.append(SyncWaiter(waiter: .queue(wait), index: index))
+        for (index, object) in objects.enumerated() where !wait.latched[index] {
+            let target = object.isFence ? wait.targets[index] : 0
+            object.waiters.append(SyncWaiter(waiter: .queue(wait), index: index), target: target)
         }
         return false
     }
-
-    private func isSatisfied(_ object: SyncObject, _ target: UInt64) -> Bool { object.value >= target }
 
     /// Takes what a wait takes from an object, if it can be had.
     private func acquire(_ object: SyncObject, _ target: UInt64) -> Bool {
@@ -91,7 +89,7 @@ extension SoftGPU {
         guard object.isAlive else { return true }
         switch object.kind {
         case .monitoredFence, .fence, .periodicMonitoredFence:
-            return isSatisfied(object, target)
+            return object.value >= target
         case .mutex:
             guard !object.isHeld else { return false }
             object.isHeld = true
@@ -105,40 +103,53 @@ extension SoftGPU {
         }
     }
 
-    /// Looks at everyone who waits for an object, in the order of their arrival.
+    /// Lets everyone go who waits for an object and need not any more, in the order of their arrival.
     func wake(_ object: SyncObject) {
-        guard !object.waiters.isEmpty else { return }
-        let waiters = object.waiters
-        object.waiters.removeAll(keepingCapacity: true)
-        for entry in waiters {
-            switch entry.waiter {
-            case .cpu(let wait):
-                guard !wait.isDone else { continue }
-                guard isSatisfied(object, wait.targets[entry.index]) || !object.isAlive else {
-                    object.waiters.append(entry)
-                    continue
-                }
-                wait.latched[entry.index] = true
-                if wait.isSatisfied { fire(wait) }
-            case .queue(let wait):
-                guard !wait.isDone, !wait.queue.device.isDestroyed else { continue }
-                guard acquire(object, wait.targets[entry.index]) else {
-                    object.waiters.append(entry)
-                    continue
-                }
-                wait.latched[entry.index] = true
-                guard wait.isSatisfied else { continue }
-                wait.isDone = true
-                waitEnded(wait)
+        if !object.isAlive {
+            for entry in object.waiters.takeSatisfied(by: .max) { latch(entry) }
+        } else if object.isFence {
+            for entry in object.waiters.takeSatisfied(by: object.value) { latch(entry) }
+        } else {
+            while object.waiters.hasWaiter(), acquire(object, 0), let entry = object.waiters.takeFirst() {
+                latch(entry)
             }
         }
     }
 
-    private func fire(_ wait: CPUWait) {
-        guard !wait.isDone else { return }
-        wait.isDone = true
-        wait.process.cpuWaiters -= 1
-        notify(wait.process, event: wait.event, isLast: true)
+    /// A waiter has seen its object satisfied.
+    private func latch(_ entry: SyncWaiter) {
+        switch entry.waiter {
+        case .cpu(let wait):
+            wait.latched[entry.index] = true
+            if wait.isSatisfied { fire(wait) }
+        case .queue(let wait):
+            wait.latched[entry.index] = true
+            guard wait.isSatisfied, let queue = wait.finish()?.queue else { return }
+            waitEnded(wait, of: queue)
+        }
+    }
+
+    /// Ends a CPU wait with its event, whether its fences are there or not.
+    func fire(_ wait: CPUWait) {
+        guard let (device, opens) = wait.finish() else { return }
+        device.process.cpuWaiters -= opens.count
+        device.waits[wait.order] = nil
+        for (index, open) in opens.enumerated() {
+            open.waits[wait.order] = nil
+            if !wait.latched[index] { open.object.waiters.noteEnd() }
+        }
+        notify(device.process, event: wait.event, isLast: true)
+    }
+
+    /// Ends a queue's wait that nobody needs any more.
+    func cancel(_ wait: QueueWait) {
+        guard let objects = wait.finish()?.objects else { return }
+        for (index, object) in objects.enumerated() where !wait.latched[index] { object.waiters.noteEnd() }
+    }
+
+    /// Ends CPU waits in the order of their making.
+    func fire(_ waits: [UInt64: CPUWait]) {
+        for (_, wait) in waits.sorted(by: { $0.key < $1.key }) { fire(wait) }
     }
 
     // MARK: Lives
@@ -154,6 +165,7 @@ extension SoftGPU {
         effects.append(.storeFence(machine.id, offset: page, value: open.object.value))
         guard wantsGPUAddress, let device = open.device else { return }
         let space = space(of: open.process, on: device.adapter)
+        try checkMappingCount(of: space, adding: 1)
         let maySignal = !open.flags.contains(.noSignal)
         guard let address = space.mapFence(page: page, access: maySignal ? .readWrite : .read) else {
             throw Refusal(.noMemory, "no GPU virtual address left for a fence")
@@ -166,25 +178,19 @@ extension SoftGPU {
         guard !open.isClosed else { return }
         open.isClosed = true
         let object = open.object
-        object.opens.removeAll { $0 === open }
-        open.process.objects.remove(open.handle)
+        object.opens.remove(open)
+        open.process.leave(open.handle)
         open.device?.fences[open.handle] = nil
+        open.process.gpuFences[open.adapter.index][open.handle] = nil
 
-        var spaces: [AddressSpace] = []
-        if let device = open.device {
-            open.process.gpuFences[device.adapter.index][open.handle] = nil
-            if open.gpuAddress != 0, let space = open.process.spaces[device.adapter.index] {
-                space.unmapFence(at: open.gpuAddress)
-                spaces = [space]
-            }
-        }
-        for entry in object.waiters {
-            if case .cpu(let wait) = entry.waiter, wait.opens[entry.index] === open { fire(wait) }
-        }
+        let space = open.process.spaces[open.adapter.index]
+        if open.gpuAddress != 0, let space { space.unmapFence(at: open.gpuAddress) }
+        fire(open.waits)
         abandonIfDead(object)
         if let page = open.page {
             release(
-                MemorySpan(file: .ioSpace, offset: page, length: pageSize), of: open.process.machine, after: spaces)
+                MemorySpan(file: .ioSpace, offset: page, length: pageSize), of: open.process.machine,
+                after: space.map { [$0] } ?? [])
         }
     }
 
@@ -194,66 +200,8 @@ extension SoftGPU {
         if object.globalHandle != .none {
             object.machine.names.remove(object.globalHandle)
             object.globalHandle = .none
+            object.machine.shareableObjects -= 1
         }
         wake(object)
-    }
-
-    // MARK: Loss
-
-    /// The device-loss procedure, in its exact order (docs/protocol/semantics.md 5.2).
-    func lose(_ device: Device, _ state: DeviceExecutionState, pageFault: PageFaultRecord? = nil) {
-        guard device.state == .active, !device.isDestroyed else { return }
-        device.state = state
-        device.pageFault = pageFault
-        discardWork(of: device)
-        let fences = device.fences.inOrder.filter { open in
-            !open.flags.contains(.noSignal) && !open.object.flags.contains(.noSignalMaxValueOnTdr)
-        }
-        for open in fences {
-            open.object.value = Self.lossMarker
-            publish(open.object)
-        }
-        tellState(of: device)
-        for open in fences { wake(open.object) }
-    }
-
-    /// Makes the guest forget the execution state that it remembers.
-    private func tellState(of device: Device) {
-        var message = MessageBuilder<SetGuestData.Message>()
-        message.setHeader()
-        message.guestPointer = device.errorCookie
-        message.data32 = 1
-        effects.append(.notify(device.process.machine.id, message.bytes))
-    }
-
-    /// Stops the running jobs of a device and drops what is queued; none of the queued signals takes effect, but
-    /// queued CPU events do, or their waiters would hang (docs/protocol/semantics.md 8.3).
-    func discardWork(of device: Device) {
-        for job in device.runningJobs.sorted(by: { $0.key < $1.key }) { discard(job.value) }
-        for context in device.contexts.inOrder {
-            discard(context.queue)
-            discard(context.updates)
-            for hwQueue in context.hwQueues.inOrder { discard(hwQueue.queue) }
-        }
-        for queue in device.drainingQueues { discard(queue) }
-    }
-
-    private func discard(_ queue: Queue) {
-        let packets = queue.packets
-        queue.packets.removeAll()
-        queue.device.process.queuedPackets -= packets.count
-        switch queue.state {
-        case .waiting(let wait):
-            wait.isDone = true
-            queue.state = .idle
-        case .ready:
-            queue.node.ready.removeAll { $0 === queue }
-            queue.state = .idle
-        case .idle, .running: break
-        }
-        for case .signal(let signal) in packets where signal.event != 0 && signal.queuesLeft > 0 {
-            signal.queuesLeft = 0
-            notify(signal.process, event: signal.event, isLast: true)
-        }
     }
 }

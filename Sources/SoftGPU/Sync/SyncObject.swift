@@ -15,13 +15,12 @@ final class SyncObject {
     /// The guest event of a CPU notification object.
     let event: UInt64
 
-    var opens: [SyncObjectOpen] = []
+    var opens = OrderedList<SyncObjectOpen>()
     /// VM-wide name of a shared object.
     var globalHandle = D3DKMTHandle.none
     /// NT-shared handles that keep it alive.
     var nameCount = 0
-    /// In the order of their arrival.
-    var waiters: [SyncWaiter] = []
+    var waiters = WaiterList()
 
     /// D3DDDI_SYNCHRONIZATIONOBJECT_TYPE.
     enum Kind: UInt32 {
@@ -49,6 +48,9 @@ final class SyncObject {
 
     var isMonitored: Bool { kind == .monitoredFence }
 
+    /// Whether it is waited for by value.
+    var isFence: Bool { kind == .monitoredFence || kind == .fence || kind == .periodicMonitoredFence }
+
     /// Whether somebody could still signal it.
     var isAlive: Bool { !opens.isEmpty || nameCount > 0 }
 }
@@ -69,11 +71,14 @@ struct SyncObjectFlags: OptionSet {
 }
 
 /// A process's handle to a synchronization object.
-final class SyncObjectOpen {
+final class SyncObjectOpen: Ordered {
+    let order: UInt64
     let object: SyncObject
     let process: GuestProcess
     /// The device it was made on. Monitored fences die with it.
     weak var device: Device?
+    /// The adapter of that device.
+    let adapter: VirtualAdapter
     var handle = D3DKMTHandle.none
     let flags: SyncObjectFlags
     let role: Role
@@ -84,6 +89,8 @@ final class SyncObjectOpen {
     /// The last value that this side put into the page, to know a write of the GPU by.
     var published: UInt64 = 0
     var isClosed = false
+    /// CPU waits made through this handle that have not fired, by their order.
+    var waits: [UInt64: CPUWait] = [:]
 
     enum Role {
         case user
@@ -93,46 +100,47 @@ final class SyncObjectOpen {
         case progressFence
     }
 
-    init(object: SyncObject, process: GuestProcess, device: Device?, flags: SyncObjectFlags, role: Role = .user) {
+    init(order: UInt64, object: SyncObject, device: Device, flags: SyncObjectFlags, role: Role = .user) {
+        self.order = order
         self.object = object
-        self.process = process
+        process = device.process
         self.device = device
+        adapter = device.adapter
         self.flags = flags
         self.role = role
-        object.opens.append(self)
-    }
-}
-
-/// Someone who waits for a synchronization object, and for which place of their list.
-struct SyncWaiter {
-    let waiter: Waiter
-    let index: Int
-
-    enum Waiter {
-        case cpu(CPUWait)
-        case queue(QueueWait)
     }
 }
 
 /// One WAITFORSYNCOBJECTFROMCPU that has not fired (docs/protocol/semantics.md 8.5).
 final class CPUWait {
-    let process: GuestProcess
+    /// Higher than that of every wait before it.
+    let order: UInt64
+    /// Whose wait it is, until it is done: an entry that is left in a list of waiters must hold nothing.
+    private(set) var subject: (device: Device, opens: [SyncObjectOpen])?
     /// The guest's event id; signalled exactly once.
     let event: UInt64
-    let opens: [SyncObjectOpen]
     let targets: [UInt64]
     let isAny: Bool
     /// An object once seen satisfied counts as satisfied (docs/protocol/semantics.md 8.2, wait-all evaluation).
     var latched: [Bool]
-    var isDone = false
 
-    init(process: GuestProcess, event: UInt64, opens: [SyncObjectOpen], targets: [UInt64], isAny: Bool) {
-        self.process = process
+    init(
+        order: UInt64, device: Device, event: UInt64, opens: [SyncObjectOpen], targets: [UInt64], isAny: Bool
+    ) {
+        self.order = order
+        subject = (device, opens)
         self.event = event
-        self.opens = opens
         self.targets = targets
         self.isAny = isAny
         latched = Array(repeating: false, count: opens.count)
+    }
+
+    var isDone: Bool { subject == nil }
+
+    /// Ends it, and gives whose it was.
+    func finish() -> (device: Device, opens: [SyncObjectOpen])? {
+        defer { subject = nil }
+        return subject
     }
 
     var isSatisfied: Bool { isAny ? latched.contains(true) : !latched.contains(false) }
@@ -140,17 +148,23 @@ final class CPUWait {
 
 /// A Wait packet that has come to the head of its queue.
 final class QueueWait {
-    let queue: Queue
-    let objects: [SyncObject]
+    /// Until it is done: an entry that is left in a list of waiters must hold nothing.
+    private(set) var subject: (queue: Queue, objects: [SyncObject])?
     let targets: [UInt64]
     var latched: [Bool]
-    var isDone = false
 
     init(queue: Queue, objects: [SyncObject], targets: [UInt64]) {
-        self.queue = queue
-        self.objects = objects
+        subject = (queue, objects)
         self.targets = targets
         latched = Array(repeating: false, count: objects.count)
+    }
+
+    var isDone: Bool { subject == nil }
+
+    /// Ends it, and gives whose it was.
+    func finish() -> (queue: Queue, objects: [SyncObject])? {
+        defer { subject = nil }
+        return subject
     }
 
     var isSatisfied: Bool { !latched.contains(false) }

@@ -1,6 +1,6 @@
 extension GuestMessage {
-    /// The messages with which a guest describes memory to the host: one GPADL_HEADER and as many GPADL_BODY as the page
-    /// numbers need (`docs/protocol/vmbus.md 1.3`); nil if the ranges are too long for the header's 16-bit length.
+    /// The messages with which a guest describes memory to the host: one GPADL_HEADER and as many GPADL_BODY as the
+    /// page numbers need (`docs/protocol/vmbus.md 1.3`); nil if the ranges are too long for the header's 16-bit length.
     public static func describing(
         _ ranges: [GuestPhysicalRange], gpadl: UInt32, relid: UInt32
     ) -> [GuestMessage]? {

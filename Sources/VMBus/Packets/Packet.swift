@@ -26,8 +26,8 @@ public struct Packet: ~Escapable {
 extension Packet {
     /// Makes a packet of `bytes` in place: they begin with `PacketHeader.size` reserved bytes, the payload follows.
     ///
-    /// Writes the descriptor over the reserved bytes and zeros behind the payload up to a multiple of 8, so that a reply
-    /// is built in one buffer. `limit` is what the receiver accepts: the host keeps to
+    /// Writes the descriptor over the reserved bytes and zeros behind the payload up to a multiple of 8, so that a
+    /// reply is built in one buffer. `limit` is what the receiver accepts: the host keeps to
     /// `PacketHeader.maximumHostPacketSize`.
     public static func seal(
         _ bytes: inout [UInt8], type: PacketType, transactionID: UInt64, requestCompletion: Bool = false,

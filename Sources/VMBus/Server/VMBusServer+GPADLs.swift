@@ -129,7 +129,8 @@ extension VMBusServer {
         actions.append(.send(.gpadlCreated(GPADLCreated(relid: relid, gpadl: id, status: .failure))))
     }
 
-    /// A guest that let go of the connection meanwhile does not wait for the answer, and its next one may use the id anew.
+    /// A guest that let go of the connection meanwhile does not wait for the answer, and its next one may use the id
+    /// anew.
     private mutating func finishTeardown(_ id: UInt32, _ actions: inout [VMBusAction]) {
         drop(id, &actions)
         guard case .connected = connection else { return }

@@ -1,4 +1,5 @@
-/// Visits the fields of a control message, reading or writing each: so that one description of a layout serves both ways.
+/// Visits the fields of a control message, reading or writing each: so that one description of a layout serves both
+/// ways.
 ///
 /// Offsets count from the start of the message, as in `docs/protocol/vmbus.md 1.3`.
 protocol FieldCoder: ~Escapable {

@@ -37,6 +37,7 @@ public struct CommandError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var reason: Reason
+    /// What the reason says of it: a number of the packet.
     public var value: UInt64
 
     public init(_ reason: Reason, value: UInt64) {

@@ -123,6 +123,7 @@ public enum HostRecord: Hashable, Sendable {
 
 /// A slice of a file at a GPU address: all numbers are multiples of 4096.
 public struct MapOrder: Hashable, Sendable {
+    /// GPU virtual address of the slice.
     public var address: UInt64
     /// Bytes.
     public var length: UInt64
@@ -145,6 +146,7 @@ public struct MapOrder: Hashable, Sendable {
 public struct RunOrder: Hashable, Sendable {
     /// The job's name in later records; never 0.
     public var job: UInt64
+    /// Index of the engine.
     public var engine: UInt32
     /// GPU address of the first packet.
     public var address: UInt64

@@ -1,12 +1,15 @@
 /// How a job went.
 public struct JobReport: Hashable, Sendable {
+    /// The job's name in its ``RunOrder``.
     public var job: UInt64
+    /// Index of the engine that ran it.
     public var engine: UInt32
     public var end: JobEnd
     /// Byte offset into the command buffer of the packet that ended the job; its length when it completed.
     public var packetOffset: UInt64
     /// Nanoseconds of CLOCK_MONOTONIC.
     public var startedAt: UInt64
+    /// Nanoseconds of CLOCK_MONOTONIC, as the worker read it.
     public var endedAt: UInt64
 
     public init(

@@ -6,7 +6,9 @@ public struct CodeObject: Hashable, Sendable {
         public var address: UInt64
         /// Bytes in the image; those beyond `fileBytes` are zero.
         public var bytes: UInt64
+        /// Where its bytes begin in the ELF file.
         public var fileOffset: UInt64
+        /// How many bytes come from the file.
         public var fileBytes: UInt64
         public var isWritable: Bool
         public var isExecutable: Bool
@@ -14,7 +16,9 @@ public struct CodeObject: Hashable, Sendable {
 
     /// Eight bytes of a writable segment that get the load address plus the addend.
     public struct Relocation: Hashable, Sendable {
+        /// Address in the image of the eight bytes.
         public var target: UInt64
+        /// Address in the image that they point to.
         public var addend: UInt64
     }
 

@@ -2,6 +2,7 @@ public import WorkerProtocol
 
 /// A slice of one of the address space's files at a GPU virtual address. All numbers are multiples of 4096.
 public struct GPUMapping: Hashable, Sendable {
+    /// GPU virtual address of the first byte.
     public var address: UInt64
     /// Bytes.
     public var length: UInt64

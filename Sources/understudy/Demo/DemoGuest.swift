@@ -109,6 +109,9 @@ final class DemoGuest {
         let start = MonotonicClock.now
         try queue.submit(lastSubmission, commands.address, UInt32(buffer.bytes.count), process, device)
         let end = MonotonicClock.now
+        // A lost device's fences are at their end too.
+        let state = try process.getDeviceState(device)
+        guard state == DeviceExecutionState.active.rawValue else { throw DemoError.deviceLost(state) }
         let first = try commands.memory.loadUInt64(at: 32768)
         let last = try commands.memory.loadUInt64(at: 32776)
         return Times(gpu: last &- first, whole: end - start)

@@ -1,3 +1,5 @@
+import DXGProtocol
+
 /// What the demo prints about one problem.
 enum Figures {
     /// Work per time: `amount` is bytes or operations.
@@ -29,6 +31,20 @@ enum Figures {
         let scaled = UInt64((value * scale).rounded())
         let digits = String(scaled % UInt64(scale))
         return "\(scaled / UInt64(scale))." + String(repeating: "0", count: places - digits.count) + digits
+    }
+}
+
+/// Why a demo ended early.
+enum DemoError: Error, CustomStringConvertible {
+    case wrongResult(String)
+    case deviceLost(UInt32)
+
+    var description: String {
+        switch self {
+        case .wrongResult(let text): "wrong result: \(text)"
+        case .deviceLost(let state):
+            "the device is lost: \(DeviceExecutionState(rawValue: state).map { "\($0)" } ?? "state \(state)")"
+        }
     }
 }
 

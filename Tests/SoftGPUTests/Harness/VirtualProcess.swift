@@ -97,7 +97,9 @@ final class VirtualProcess {
         return status(request, adapter: adapter)
     }
 
-    func videoMemory(_ group: UInt32, index: UInt32 = 0, adapter: Int = 0) -> MessageBuilder<QueryVideoMemoryInfo.Reply>? {
+    func videoMemory(_ group: UInt32, index: UInt32 = 0, adapter: Int = 0) -> MessageBuilder<
+        QueryVideoMemoryInfo.Reply
+    >? {
         var request = MessageBuilder<QueryVideoMemoryInfo.Request>()
         request.adapter = guest.adapterHandles[adapter]
         request.memorySegmentGroup = group

@@ -7,35 +7,40 @@ import Synchronization
 enum Toolchain {
     private static let cache = Mutex<[String: [UInt8]]>([:])
 
-    /// The ELF file of a kernel in `Resources/kernels.c`, with the kernel as its entry point.
-    static func codeObject(_ kernel: String, flags: [String] = []) throws -> [UInt8] {
+    /// The ELF file of a kernel, with the kernel as its entry point; from `Resources/kernels.c` unless a source is given.
+    static func codeObject(_ kernel: String, source: String? = nil, flags: [String] = []) throws -> [UInt8] {
         try cache.withLock { cache in
-            let key = ([kernel] + flags).joined(separator: " ")
+            let key = ([kernel, source ?? ""] + flags).joined(separator: " ")
             if let known = cache[key] { return known }
-            let file = try compile(kernel, flags)
+            let file = try compile(kernel, source, flags)
             cache[key] = file
             return file
         }
     }
 
-    private static func compile(_ kernel: String, _ flags: [String]) throws -> [UInt8] {
+    private static func compile(_ kernel: String, _ source: String?, _ flags: [String]) throws -> [UInt8] {
         let folder = directory(of: directory(of: #filePath))
         let headers = directory(of: directory(of: folder)) + "/Sources/CSoftGPU/include"
         var template = Array("/tmp/understudy-code-XXXXXX".utf8CString)
         guard unsafe mkdtemp(&template) != nil else { throw ToolchainError(description: "mkdtemp: \(errno)") }
         let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let output = temporary + "/code.so"
+        let input = source == nil ? folder + "/Resources/kernels.c" : temporary + "/code.c"
         defer {
             _ = unsafe unlink(output)
+            if source != nil { _ = unsafe unlink(input) }
             _ = unsafe rmdir(temporary)
+        }
+        if let source {
+            let file = FileDescriptor(owning: unsafe open(input, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+            try file.write(unsafe Array(source.utf8).span.bytes, at: 0)
         }
         let status = try run(
             clang,
             [
                 "-O2", "-fPIC", "-shared", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-fuse-ld=lld",
-                "-Wl,-Bsymbolic",
-                "-Wl,-e,\(kernel)", "-I\(headers)",
-            ] + flags + ["\(folder)/Resources/kernels.c", "-o", output])
+                "-Wl,-Bsymbolic,-e,\(kernel)", "-I\(headers)",
+            ] + flags + [input, "-o", output])
         guard status == .exited(0) else { throw ToolchainError(description: "clang \(status)") }
         let file = FileDescriptor(owning: unsafe open(output, O_RDONLY | O_CLOEXEC))
         return try file.read(at: 0, count: Int(file.status().size))

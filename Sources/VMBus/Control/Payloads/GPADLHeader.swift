@@ -1,4 +1,5 @@
-/// GPADL_HEADER: the first, often only part of the page lists that describe guest memory (`docs/protocol/vmbus.md 1.3`).
+/// GPADL_HEADER: the first, often only part of the page lists that describe guest memory (`docs/protocol/vmbus.md
+/// 1.3`).
 public struct GPADLHeader: Hashable, Sendable, ControlMessagePayload {
     /// Most words in one message of 240 bytes.
     public static let maximumWords = 27

@@ -7,7 +7,8 @@ public struct OpenChannel: Hashable, Sendable, ControlMessagePayload {
     public var relid: UInt32
     /// Chosen by the guest and repeated in the result; Linux uses the relid.
     public var openID: UInt32
-    /// The GPADL that holds both rings; 0 asks the stream carrier for packet frames (`docs/protocol/carrier.md, Order`).
+    /// The GPADL that holds both rings; 0 asks the stream carrier for packet frames (`docs/protocol/carrier.md,
+    /// Order`).
     public var ringGPADL: UInt32
     /// The virtual processor to interrupt; 0xFFFFFFFF asks for no interrupts.
     public var targetVP: UInt32

@@ -1,0 +1,93 @@
+import DXGProtocol
+
+/// Memory on its way back: first out of the workers, then zeroed, then free.
+extension SoftGPU {
+    /// What has to wait until workers have carried out all that they were told.
+    struct PendingBarrier {
+        let machine: VirtualMachine
+        var spaces: [AddressSpaceID]
+        let spans: [MemorySpan]
+        let replies: [DeferredReply]
+    }
+
+    /// What one input lets go in one guest: one barrier is enough for all of it.
+    struct Releases {
+        let machine: VirtualMachine
+        var spaces: [AddressSpace] = []
+        var spans: [MemorySpan] = []
+        var replies: [DeferredReply] = []
+
+        mutating func wait(for others: [AddressSpace]) {
+            for space in others where !spaces.contains(where: { $0 === space }) { spaces.append(space) }
+        }
+    }
+
+    /// Gives a file range back once none of these workers can reach it any more.
+    func release(_ span: MemorySpan, of machine: VirtualMachine, after spaces: [AddressSpace]) {
+        let index = releases(of: machine)
+        releases[index].spans.append(span)
+        releases[index].wait(for: spaces)
+    }
+
+    /// Answers once all these workers have done what they were told so far.
+    func answer(_ reply: DeferredReply, of machine: VirtualMachine, after spaces: [AddressSpace]) {
+        reply.outstanding += 1
+        let index = releases(of: machine)
+        releases[index].replies.append(reply)
+        releases[index].wait(for: spaces)
+    }
+
+    private func releases(of machine: VirtualMachine) -> Int {
+        if let index = releases.firstIndex(where: { $0.machine === machine }) { return index }
+        releases.append(Releases(machine: machine))
+        return releases.count - 1
+    }
+
+    /// Ends an input: what it let go waits behind a barrier, or goes at once where no worker has it.
+    func flushReleases() {
+        let all = releases
+        releases.removeAll(keepingCapacity: true)
+        for release in all {
+            let spaces = release.spaces.filter(\.isOpen).map(\.id).sorted()
+            let pending = PendingBarrier(
+                machine: release.machine, spaces: spaces, spans: release.spans, replies: release.replies)
+            guard !spaces.isEmpty else {
+                pass(pending)
+                continue
+            }
+            let barrier = BarrierID(rawValue: freshID())
+            barriers[barrier] = pending
+            effects.append(.barrier(barrier, spaces))
+        }
+    }
+
+    func pass(_ barrier: PendingBarrier) {
+        for span in barrier.spans {
+            effects.append(.discard(barrier.machine.id, span))
+            switch span.file {
+            case .ioSpace: barrier.machine.ioPages.free(span.offset)
+            case .local: barrier.machine.localPages.free(span.offset)
+            case .guestMemory: preconditionFailure("guest memory is not the host's to free")
+            }
+        }
+        for reply in barrier.replies { settle(reply) }
+    }
+
+    /// An address space has no worker any more: nobody waits for it.
+    func forget(_ space: AddressSpaceID) {
+        for (id, barrier) in barriers.sorted(by: { $0.key.rawValue < $1.key.rawValue })
+        where barrier.spaces.contains(space) {
+            barriers[id]?.spaces.removeAll { $0 == space }
+            guard barrier.spaces.count == 1 else { continue }
+            barriers[id] = nil
+            pass(barrier)
+        }
+    }
+
+    /// One of the things that a reply waits for has happened.
+    func settle(_ reply: DeferredReply) {
+        reply.outstanding -= 1
+        guard reply.outstanding == 0 else { return }
+        complete(reply.completion, reply.bytes)
+    }
+}
