@@ -11,7 +11,7 @@ struct ServerFacts: Equatable, CustomStringConvertible {
     init(of process: Int32) {
         for name in Proc.entries("/proc/\(process)/fd") {
             guard let target = Proc.link("/proc/\(process)/fd/\(name)") else { continue }
-            // The server keeps code objects for the next address space, up to a limit of their own.
+            // Code objects are kept for a guest's next address space, up to a limit of their own.
             guard !target.contains("understudy-code") else { continue }
             descriptors[Self.kind(of: target), default: 0] += 1
         }
