@@ -9,6 +9,8 @@ struct SafetyTests {
     static let files: Set<String> = [
         "Sources/Carriers/Frames/Integers.swift",
         "Sources/Carriers/Session/MemoryRequests.swift",
+        "Sources/Configuration/Files/SystemFiles.swift",
+        "Sources/Configuration/YAML/YAMLEventParser.swift",
         "Sources/DXGProtocol/Wire/WireMemory.swift",
         "Sources/Guest/Commands/CommandBuffer.swift",
         "Sources/Guest/Connection/Bytes.swift",
