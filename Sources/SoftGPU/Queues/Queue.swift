@@ -40,6 +40,9 @@ final class Queue {
         self.disablesTimeout = disablesTimeout
     }
 
+    /// What is queued, oldest first.
+    var queued: [Packet] { Array(packets) }
+
     /// Whether something is queued or on a worker.
     var hasWork: Bool {
         if case .running = state { true } else { !packets.isEmpty }

@@ -82,7 +82,7 @@ extension SoftGPU {
 
     /// Empties a queue.
     private func takeAll(from queue: Queue) -> [Packet] {
-        let packets = Array(queue.packets)
+        let packets = queue.queued
         queue.packets.removeAll()
         for packet in packets { queue.device.process.queuedPackets -= packet.weight }
         switch queue.state {
