@@ -70,7 +70,8 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus", "DXGProtocol", "Linux",
+                "Carriers", "Configuration", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus",
+                "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),
@@ -82,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
+                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -115,14 +116,18 @@ let package = Package(
             exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "HostTests", dependencies: ["Host", "Carriers", "SoftGPU", "VMBus", "DXGProtocol"],
+            name: "HostTests",
+            dependencies: [
+                "Host", "Carriers", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "GuestTests", dependencies: ["Guest", "Carriers", "DXGProtocol", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Host", "Guest", "CSoftGPU", "Linux", "understudy"],
+            dependencies: ["Guest", "Carriers", "VMBus", "DXGProtocol", "CSoftGPU", "Linux", "understudy"],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11

@@ -28,6 +28,8 @@ public final class StreamCarrier {
     private var memory = SharedGuestMemory()
     private var deadline: Timer?
     private var isPaused = false
+    /// Ends a hold that the owner asked for.
+    private var hold: Timer?
     /// Keeps the carrier while the reason of a refusal is on its way.
     private var farewell: StreamCarrier?
 
@@ -121,6 +123,23 @@ public final class StreamCarrier {
         sendRequests()
     }
 
+    /// Handles no more of the guest's frames for a while, and reads none beyond what has arrived. A longer hold replaces a
+    /// shorter one. What is answered to frames before it goes out as usual.
+    public func holdReading(forNanoseconds nanoseconds: UInt64) {
+        guard session.state == .admitted else { return }
+        let timer = hold ?? Timer(loop) { [weak self] in self?.holdEnded() }
+        hold = timer
+        timer.start(afterNanoseconds: nanoseconds)
+        stream.pauseReading()
+    }
+
+    private func holdEnded() {
+        hold = nil
+        guard !isPaused else { return resume() }
+        parse(RawSpan())
+        if !isPaused, hold == nil, session.state == .admitted { stream.resumeReading() }
+    }
+
     /// Runs `body` and sends what it sends with as few system calls as possible when it returns.
     public func coalescing(_ body: () -> Void) {
         stream.coalescing(body)
@@ -187,10 +206,10 @@ public final class StreamCarrier {
 
     /// Goes on with what was left when output had to wait, and reads again once all of that is handled.
     private func resume() {
-        while isPaused && session.state == .admitted && stream.pendingBytes == 0 {
+        while isPaused && hold == nil && session.state == .admitted && stream.pendingBytes == 0 {
             isPaused = false
             parse(RawSpan())
-            if !isPaused { stream.resumeReading() }
+            if !isPaused, hold == nil { stream.resumeReading() }
         }
     }
 
@@ -204,7 +223,7 @@ public final class StreamCarrier {
                 try session.check(header)
             } body: { (header, payload) throws(CarrierViolation) in
                 try handle(header, payload)
-                return session.state == .admitted && !isPaused
+                return session.state == .admitted && !isPaused && hold == nil
             }
             if isComplete && session.state != .closing {
                 try session.checkWaitingDescriptors(
@@ -331,6 +350,7 @@ public final class StreamCarrier {
         guard session.state != .closing else { return }
         session.close()
         deadline = nil
+        hold = nil
         switch reason {
         case .violation(let violation): sayFarewell(violation.code, violation.description)
         case .refused(let code, let text): sayFarewell(code, text)

@@ -50,9 +50,7 @@ final class GuestLog {
         guard level >= logger.logLevel else { return }
         var budget = budgets[guest] ?? Budget(periodStart: time)
         if time &- budget.periodStart >= Self.period {
-            if budget.dropped > 0 {
-                logger.warning("\(budget.dropped) lines left out", metadata: ["guest": "\(guest.rawValue)"])
-            }
+            tellDropped(guest, budget)
             budget = Budget(periodStart: time)
         }
         budget.used += 1
@@ -66,5 +64,13 @@ final class GuestLog {
         budgets[guest] = budget
     }
 
-    func forget(_ guest: GuestID) { budgets[guest] = nil }
+    /// The guest is gone.
+    func forget(_ guest: GuestID) {
+        if let budget = budgets.removeValue(forKey: guest) { tellDropped(guest, budget) }
+    }
+
+    private func tellDropped(_ guest: GuestID, _ budget: Budget) {
+        guard budget.dropped > 0 else { return }
+        logger.warning("\(budget.dropped) lines left out", metadata: ["guest": "\(guest.rawValue)"])
+    }
 }

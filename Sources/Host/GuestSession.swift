@@ -1,4 +1,5 @@
 import Carriers
+import Configuration
 import DXGProtocol
 import EventLoop
 import Glibc
@@ -12,6 +13,9 @@ final class GuestSession {
     let id: GuestID
     /// The id that the guest goes by, its own or one that the host gave it.
     let guestID: GUID
+    /// What the host calls it.
+    let name: String
+    let settings: GuestSettings
     let carrier: StreamCarrier
     unowned let server: Server
 
@@ -24,6 +28,7 @@ final class GuestSession {
     let coherence = CoherentPages()
 
     private var vmbus: VMBusServer
+    private var rate: MessageRate?
     private var functions: [ConfigurationSpace]
     private let keys: [Channel: OfferKey]
     /// Open channels both ways.
@@ -33,37 +38,40 @@ final class GuestSession {
     let modelOptions: GuestOptions
     let admission: Admission
 
-    init(id: GuestID, hello: Hello, carrier: StreamCarrier, server: Server) throws(SystemError) {
+    /// A guest that was let in; `guestID` is zero where the host is to choose one.
+    init(
+        id: GuestID, guestID: GUID, name: String, settings: GuestSettings, carrier: StreamCarrier, server: Server
+    ) throws(SystemError) {
         self.id = id
         self.carrier = carrier
         self.server = server
-        let defaults = server.options.guests
-        guestID = hello.guestID == .zero ? Self.identity(for: id) : hello.guestID
+        self.name = name
+        self.settings = settings
+        self.guestID = guestID == .zero ? Self.identity(for: id) : guestID
 
-        let ioBytes = UInt64(defaults.ioSpaceMegabytes) << 20
+        let ioBytes = settings.ioSpaceBytes
         ioSpace = try SharedMemory(name: "understudy-io-\(id.rawValue)", bytes: ioBytes)
         ioMapping = try ioSpace.map()
-        local = try SharedMemory(name: "understudy-local-\(id.rawValue)", bytes: defaults.limits.memory)
+        local = try SharedMemory(name: "understudy-local-\(id.rawValue)", bytes: settings.limits.model.memory)
 
-        var configuration = VMBusServer.Configuration()
-        configuration.maximumVersion = defaults.maximumVMBusVersion
-        vmbus = VMBusServer(configuration: configuration)
+        vmbus = VMBusServer(configuration: settings.vmbus)
+        rate = settings.limits.messagesPerSecond.map { MessageRate(perSecond: $0) }
         functions = []
         var keys: [Channel: OfferKey] = [:]
         var adapters: [VirtualAdapterOptions] = []
-        var offers = [ChannelOffer.dxgGlobal(instance: .dxgGlobalInstance, ioSpaceMegabytes: defaults.ioSpaceMegabytes)]
+        var offers = [ChannelOffer.dxgGlobal(instance: .dxgGlobalInstance, ioSpaceMegabytes: settings.ioSpaceMegabytes)]
         keys[.global] = offers[0].key
-        for (index, profile) in server.options.adapters.enumerated() {
+        for (index, physical) in server.options.settings.adapterIndices(of: settings).enumerated() {
+            let adapter = server.options.settings.adapters[physical]
             let instance = GUID.vgpuInstance(guest: id, index: index)
             let luid = LUID(low: UInt32(0x2_0000 + index), high: Int32(truncatingIfNeeded: id.rawValue))
             offers.append(.dxgVGPU(instance: instance))
             keys[.vgpu(index)] = offers[index + 1].key
             functions.append(
                 ConfigurationSpace(
-                    function: profile.isComputeOnly ? .computeAccelerator : .render, channelInstance: instance,
-                    vgpuLUID: luid.wire, hostCapabilities: defaults.mapsGuestPages ? .mapGuestMemory : [],
-                    interfaceVersion: defaults.interfaceVersion))
-            adapters.append(VirtualAdapterOptions(physicalAdapter: index, vgpuLUID: luid))
+                    function: adapter.function, channelInstance: instance, vgpuLUID: luid.wire,
+                    hostCapabilities: settings.hostCapabilities, interfaceVersion: settings.interfaceVersion))
+            adapters.append(VirtualAdapterOptions(physicalAdapter: physical, vgpuLUID: luid))
         }
         self.keys = keys
         var actions: [VMBusAction] = []
@@ -74,11 +82,9 @@ final class GuestSession {
                 preconditionFailure("the host's own offers clash: \(error)")
             }
         }
-        modelOptions = GuestOptions(
-            ioSpaceBytes: ioBytes, localBytes: defaults.limits.memory, asyncMessages: defaults.asyncMessages,
-            limits: defaults.limits, adapters: adapters)
+        modelOptions = settings.modelOptions(adapters: adapters)
         admission = Admission(
-            guestID: guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
+            guestID: self.guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
             features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.descriptor.rawValue)
     }
 
@@ -181,13 +187,20 @@ final class GuestSession {
 }
 
 extension GuestSession: GuestCarrierDelegate {
+    /// A guest over its message rate is not read for as long as that takes (docs/configuration.md).
+    private func countMessage() {
+        if let wait = rate?.take(at: server.loop.now) { carrier.holdReading(forNanoseconds: wait) }
+    }
+
     func carrier(_ carrier: StreamCarrier, controlMessage message: RawSpan) {
+        countMessage()
         var actions: [VMBusAction] = []
         vmbus.receive(message, into: &actions)
         handle(actions)
     }
 
     func carrier(_ carrier: StreamCarrier, packet bytes: RawSpan, relid: UInt32) {
+        countMessage()
         guard let channel = channels[relid] else {
             server.log.guest(id, .info, "a packet for channel \(relid), which is not open", at: server.loop.now)
             return

@@ -1,4 +1,5 @@
 import Carriers
+import Configuration
 import EventLoop
 import Linux
 import SoftGPU
@@ -40,11 +41,27 @@ extension Server {
 
     private func openSpace(_ id: AddressSpaceID, _ guest: GuestID) {
         guard let session = sessions[guest] else { return }
+        if let reason = workerRefusal(for: session) {
+            return perform(model.addressSpaceFailed(id, reason: reason, at: now))
+        }
         do throws(SystemError) {
             spaces[id] = try SpaceWorker(id: id, session: session, server: self)
         } catch {
             perform(model.addressSpaceFailed(id, reason: "no worker: \(error)", at: now))
         }
+    }
+
+    /// Why no worker may be started for a guest, if so.
+    private func workerRefusal(for session: GuestSession) -> String? {
+        if let limit = options.settings.limits.workers, spaces.count >= limit {
+            return "the server's limit of \(limit) workers is reached"
+        }
+        if let limit = session.settings.limits.workers,
+            spaces.values.lazy.filter({ $0.session === session }).count >= limit
+        {
+            return "the guest's limit of \(limit) workers is reached"
+        }
+        return nil
     }
 
     private func closeSpace(_ id: AddressSpaceID) {

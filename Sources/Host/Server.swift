@@ -1,4 +1,5 @@
 import Carriers
+import Configuration
 public import EventLoop
 public import Linux
 public import Logging
@@ -16,12 +17,14 @@ public final class Server {
     let loop: EventLoop
     let model: SoftGPU
     let log: GuestLog
+    /// How workers are run; all share one cache of code objects.
+    let workerOptions: WorkerOptions
 
     private var listeners: [StreamCarrierListener] = []
-    private var dialers: [Connector] = []
+    private var dialers: [Dialer] = []
+    /// The listeners hold them weakly.
+    private var doorkeepers: [Doorkeeper] = []
     var sessions: [GuestID: GuestSession] = [:]
-    /// Connections that this side made, whose guest has not been admitted yet.
-    private var dialed: [ObjectIdentifier: StreamCarrier] = [:]
     var spaces: [AddressSpaceID: SpaceWorker] = [:]
     /// Closed address spaces whose process has not been collected yet.
     var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
@@ -44,13 +47,16 @@ public final class Server {
     public init(options: ServerOptions, loop: EventLoop, logger: Logger) throws(SystemError) {
         self.options = options
         self.loop = loop
-        var model = SoftGPUOptions(adapters: options.adapters)
-        model.timeouts = options.timeouts
-        self.model = SoftGPU(options: model)
+        model = SoftGPU(options: options.settings.modelOptions)
         log = GuestLog(logger: logger)
+        let engines = options.settings.adapters.map(\.nodes.count).max() ?? 1
+        var workers = WorkerOptions(executable: options.workerExecutable, lanes: options.lanes, engines: engines)
+        workers.abortPatienceNanoseconds = options.settings.workers.abortPatienceNanoseconds
+        workers.startPatienceNanoseconds = options.settings.workers.startPatienceNanoseconds
+        workerOptions = workers
         deadlineTimer = Timer(loop) { [weak self] in self?.deadlineReached() }
         do throws(SystemError) {
-            for endpoint in options.endpoints { try listen(on: endpoint) }
+            for index in options.settings.listeners.indices { try listen(index) }
         } catch {
             closeListeners()
             deadlineTimer?.close()
@@ -63,51 +69,48 @@ public final class Server {
 
     // MARK: Guests come
 
-    private func listen(on endpoint: Endpoint) throws(SystemError) {
-        if case .hybridDial = endpoint { return dial(endpoint) }
-        let listener = try StreamCarrierListener(loop, endpoint: endpoint, delegate: self)
+    private func listen(_ index: Int) throws(SystemError) {
+        let settings = options.settings.listeners[index]
+        let endpoint = settings.endpoint
+        let doorkeeper = Doorkeeper(listener: index, server: self)
+        doorkeepers.append(doorkeeper)
+        if case .hybridDial = endpoint {
+            return dialers.append(Dialer(loop, endpoint: endpoint, log: log, delegate: doorkeeper))
+        }
+        var limits = CarrierLimits()
+        limits.halfOpenConnections = options.settings.limits.halfOpenConnections
+        let listener = try StreamCarrierListener(
+            loop, endpoint: endpoint, permissions: settings.permissions, limits: limits, delegate: doorkeeper)
         listener.onError = { [log] error in log.server(.warning, "\(endpoint): \(error)") }
         listeners.append(listener)
         log.server(.info, "listening on \(endpoint)")
     }
 
-    /// Connects to a guest through its monitor, which need not be there yet.
-    private func dial(_ endpoint: Endpoint) {
-        dialers.append(
-            Connector(loop, to: endpoint) { [weak self] result in
-                guard let self else { return }
-                do throws(SystemError) {
-                    let socket = try result.get()
-                    let peer = try PeerIdentity.ofUnixSocket(socket.rawValue)
-                    let carrier = try StreamCarrier(
-                        loop, socket: socket, peer: peer, carriesDescriptors: false, delegate: self)
-                    dialed[ObjectIdentifier(carrier)] = carrier
-                } catch {
-                    log.server(.warning, "\(endpoint): \(error)")
-                }
-            })
-        log.server(.info, "connecting to \(endpoint)")
+    /// A connection has ended, with or without a guest.
+    func connectionEnded(_ carrier: StreamCarrier) {
+        for dialer in dialers { dialer.ended(carrier) }
     }
 
-    func forget(_ carrier: StreamCarrier) { dialed[ObjectIdentifier(carrier)] = nil }
-
-    /// Decides on a guest that has said who it is.
-    func admit(_ hello: Hello, from carrier: StreamCarrier, peer: PeerIdentity) -> AdmissionDecision {
+    /// Lets a guest in that its listener knows, if there is room for it.
+    func admit(
+        _ hello: Hello, as guestID: GUID, name: String, _ settings: GuestSettings, from carrier: StreamCarrier,
+        peer: PeerIdentity
+    ) -> AdmissionDecision {
         guard phase == .running else { return .refuse(.shuttingDown, "the server is shutting down") }
-        guard sessions.count < options.guests.maximumGuests else {
-            return .refuse(.guestLimit, "the limit of \(options.guests.maximumGuests) guests is reached")
-        }
-        if hello.guestID != .zero, sessions.values.contains(where: { $0.guestID == hello.guestID }) {
-            return .refuse(.guestAlreadyConnected, "guest \(hello.guestID) is connected")
+        let limit = options.settings.limits.guests
+        guard sessions.count < limit else { return .refuse(.guestLimit, "the limit of \(limit) guests is reached") }
+        if guestID != .zero, sessions.values.contains(where: { $0.guestID == guestID }) {
+            return .refuse(.guestAlreadyConnected, "guest \(guestID) is connected")
         }
         lastGuest += 1
         let id = GuestID(rawValue: lastGuest)
         do throws(SystemError) {
-            let session = try GuestSession(id: id, hello: hello, carrier: carrier, server: self)
+            let session = try GuestSession(
+                id: id, guestID: guestID, name: name, settings: settings, carrier: carrier, server: self)
             sessions[id] = session
-            forget(carrier)
+            for dialer in dialers { dialer.admitted(carrier) }
             carrier.delegate = session
-            log.server(.info, "\(id) '\(hello.name)' connected from \(peer)")
+            log.server(.info, "\(id) \(name.quotedForLog) connected from \(peer)")
             perform(model.connect(id, options: session.modelOptions, at: now))
             return .admit(session.admission)
         } catch {
@@ -120,6 +123,7 @@ public final class Server {
         guard sessions.removeValue(forKey: session.id) != nil else { return }
         log.server(.info, "\(session.id) disconnected: \(reason)")
         log.forget(session.id)
+        connectionEnded(session.carrier)
         // The model's effects on the guest find no session any more; those on workers end them.
         perform(model.disconnect(session.id, at: now))
         if phase == .draining { continueDraining() }
@@ -164,7 +168,7 @@ public final class Server {
         log.server(.info, "draining: \(sessions.count) guests")
         closeListeners()
         let timer = Timer(loop) { [weak self] in self?.finish() }
-        timer.start(afterNanoseconds: options.drainNanoseconds)
+        timer.start(afterNanoseconds: options.settings.drainNanoseconds)
         drainTimer = timer
         continueDraining()
     }
@@ -179,8 +183,8 @@ public final class Server {
         phase = .ended
         closeListeners()
         drainTimer?.close()
-        for carrier in dialed.values { carrier.refuse(.shuttingDown, "the server is shutting down") }
-        dialed.removeAll()
+        for dialer in dialers { dialer.refuse(.shuttingDown, "the server is shutting down") }
+        dialers.removeAll()
         for session in sessions.values.sorted(by: { $0.id < $1.id }) {
             session.carrier.refuse(.shuttingDown, "the server is shutting down")
             sessionClosed(session, reason: "the server is shutting down")
@@ -196,6 +200,5 @@ public final class Server {
         for listener in listeners { listener.close() }
         listeners.removeAll()
         for dialer in dialers { dialer.close() }
-        dialers.removeAll()
     }
 }

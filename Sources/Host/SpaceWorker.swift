@@ -11,7 +11,7 @@ import Workers
 final class SpaceWorker {
     let id: AddressSpaceID
     private unowned let server: Server
-    private let session: GuestSession
+    let session: GuestSession
     private var worker: AddressSpaceWorker?
     /// By job.
     private var running: [UInt64: Run] = [:]
@@ -30,16 +30,12 @@ final class SpaceWorker {
         self.id = id
         self.server = server
         self.session = session
-        let engines = server.options.adapters.map(\.nodes.count).max() ?? 1
         let files = [
             WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
         worker = try AddressSpaceWorker(
-            loop: server.loop,
-            options: WorkerOptions(
-                executable: server.options.workerExecutable, lanes: server.options.lanes, engines: engines),
-            files: files, delegate: self)
+            loop: server.loop, options: server.workerOptions, files: files, delegate: self)
     }
 
     var isBusy: Bool { !running.isEmpty }

@@ -95,6 +95,15 @@ public enum ProcessControl {
         }
     }
 
+    /// Lets all signals through to the calling thread and those that it starts. A program inherits what its parent's
+    /// thread blocked, and some libraries block nearly everything on theirs.
+    public static func unblockSignals() {
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        // SAFETY: the set is only read during the call.
+        _ = unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
+    }
+
     /// Makes a write to a peer that is gone an error instead of the end of the process.
     public static func ignoreBrokenPipes() {
         _ = Glibc.signal(SIGPIPE, SIG_IGN)

@@ -1,8 +1,7 @@
 import ArgumentParser
-import EventLoop
+import Configuration
 import Host
 import Linux
-import Logging
 import SoftGPU
 import VMBus
 
@@ -14,13 +13,20 @@ struct Serve: ParsableCommand {
             Listeners accept when the ready line is written. SIGTERM or SIGINT lets running work end, ends the guests \
             and exits with status 0; a second one ends at once.
 
-            Exit status: 0 stopped as asked, 64 wrong option, 71 the system refused something, such as a listener.
+            Options on the command line stand above the configuration file's.
+
+            Exit status: 0 stopped as asked, 64 wrong option or configuration, 71 the system refused something, such as \
+            a listener.
             """)
+
+    @Option(
+        help: ArgumentHelp("Read settings from a file, such as config/understudy.yaml.", valueName: "file"))
+    var config: String?
 
     @Option(
         name: .customLong("listen"),
         help: ArgumentHelp(
-            "Where guests connect; may be repeated.",
+            "Where guests connect, in place of the configuration file's listeners; may be repeated.",
             discussion: """
                 unix:PATH, vsock:CID:PORT (CID a number or any), hybrid:PATH:PORT (guests of Firecracker or Cloud \
                 Hypervisor, which connect to PATH_PORT), hybrid-dial:PATH:PORT (connect to PATH and ask for PORT).
@@ -32,41 +38,51 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("Write a line to this open descriptor when all listeners accept.", valueName: "number"))
     var readyFd: Int32?
 
-    @OptionGroup var adapter: AdapterArguments
+    @OptionGroup(title: "Adapter") var adapter: AdapterArguments
 
-    @OptionGroup var guest: GuestArguments
+    @OptionGroup(title: "Guests") var guest: GuestArguments
 
     @Option(
-        help: ArgumentHelp("Log lines from this level on: trace, debug, info, warning, error.", valueName: "level"),
+        help: ArgumentHelp(
+            "Log lines from this level on: trace, debug, info, notice, warning, error, critical.", valueName: "level"),
         transform: Serve.level)
-    var logLevel: Logger.Level = .info
+    var logLevel: LogSettings.Level?
 
-    @Sendable private static func level(_ text: String) throws -> Logger.Level {
-        guard let level = Logger.Level(rawValue: text) else {
-            throw ValidationError("one of " + Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))
+    @Sendable private static func level(_ text: String) throws -> LogSettings.Level {
+        guard let level = LogSettings.Level(rawValue: text) else {
+            throw ValidationError("one of " + LogSettings.Level.allCases.map(\.rawValue).joined(separator: ", "))
         }
         return level
     }
 
-    func validate() throws {
-        guard !endpoints.isEmpty else {
-            throw ValidationError("--listen is needed at least once, such as unix:/tmp/gpu.sock")
-        }
-    }
-
     func run() throws {
-        try ServerProcess.run(
-            endpoints: endpoints, readyDescriptor: readyFd, adapter: adapter, guest: guest, logLevel: logLevel)
+        var settings: Settings
+        do throws(ConfigurationError) {
+            settings = try config.map { (path) throws(ConfigurationError) in try Settings(file: path) } ?? Settings()
+        } catch {
+            StandardError.write("\(error)")
+            throw ExitCode.validationFailure
+        }
+        if !endpoints.isEmpty { settings.listeners = endpoints.map { ListenerSettings(endpoint: $0) } }
+        guard !settings.listeners.isEmpty else {
+            throw ValidationError(
+                "Nowhere to listen: give --listen, such as unix:/tmp/gpu.sock, or 'listeners' in --config")
+        }
+        adapter.apply(to: &settings)
+        guest.apply(to: &settings)
+        if let logLevel { settings.log.level = logLevel }
+        try ServerProcess.run(settings: settings, readyDescriptor: readyFd)
     }
 }
 
 /// What every guest finds.
 struct AdapterArguments: ParsableArguments {
-    @Option(help: ArgumentHelp("Mebibytes of GPU memory, and as much again of shared memory.", valueName: "MiB"))
-    var memory: UInt64 = 4096
+    @Option(help: ArgumentHelp("Mebibytes of each adapter's memory, and as much of shared memory.", valueName: "MiB"))
+    var memory: UInt64?
 
-    @Option(help: ArgumentHelp("Threads that run work-groups; 0 is one per processor.", valueName: "count"))
-    var lanes: Int = 0
+    @Option(
+        help: ArgumentHelp("Threads that run work-groups in each worker; 0 is one per processor.", valueName: "count"))
+    var lanes: Int?
 
     @Flag(help: "Be a compute accelerator (PCI 1414:008a) instead of a GPU (1414:008e).")
     var computeOnly = false
@@ -74,32 +90,38 @@ struct AdapterArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Milliseconds that a packet may run before its device is lost; 0 is no limit.", valueName: "ms"))
-    var timeout: UInt64 = 20_000
+    var timeout: UInt64?
 
     func validate() throws {
-        guard (1...1_048_576).contains(memory) else { throw ValidationError("--memory \(memory): 1 to 1048576 MiB") }
-        guard (0...64).contains(lanes) else { throw ValidationError("--lanes \(lanes): 0 to 64") }
-        guard timeout <= 86_400_000 else { throw ValidationError("--timeout \(timeout): 0 to 86400000 ms") }
+        if let memory, !(1...1_048_576).contains(memory) {
+            throw ValidationError("--memory \(memory): 1 to 1048576 MiB")
+        }
+        if let lanes, !(0...64).contains(lanes) { throw ValidationError("--lanes \(lanes): 0 to 64") }
+        if let timeout, timeout > 86_400_000 { throw ValidationError("--timeout \(timeout): 0 to 86400000 ms") }
     }
 
-    var profile: AdapterProfile {
-        var profile = AdapterProfile.standard
-        profile.localMemory = memory << 20
-        profile.nonLocalMemory = memory << 20
-        profile.isComputeOnly = computeOnly
-        return profile
+    func apply(to settings: inout Settings) {
+        for index in settings.adapters.indices {
+            if let memory {
+                settings.adapters[index].memory = memory << 20
+                settings.adapters[index].nonLocalMemory = memory << 20
+            }
+            if computeOnly { settings.adapters[index].isComputeOnly = true }
+        }
+        if let lanes { settings.workers.lanes = lanes == 0 ? nil : lanes }
+        if let timeout { settings.timeouts.packetNanoseconds = timeout == 0 ? .max : timeout * 1_000_000 }
     }
 }
 
-/// How the host presents itself to guests.
+/// How the host presents itself to guests that no section of the configuration file names.
 struct GuestArguments: ParsableArguments {
     @Option(help: ArgumentHelp("GPU-PV interface version that is offered: 40 or 27.", valueName: "version"))
-    var interfaceVersion: UInt32 = 40
+    var interfaceVersion: UInt32?
 
     @Option(
         help: ArgumentHelp("Highest VMBus version that is accepted: 2.4 to 5.3.", valueName: "version"),
         transform: GuestArguments.version)
-    var vmbusVersion: ProtocolVersion = .v5_3
+    var vmbusVersion: ProtocolVersion?
 
     @Flag(help: "Let guests send work without waiting for replies (async_msg_enabled).")
     var asyncMessages = false
@@ -108,13 +130,13 @@ struct GuestArguments: ParsableArguments {
     var gpadlMemory = false
 
     @Option(help: ArgumentHelp("Mebibytes of IO space per guest, which its CPUs can map.", valueName: "MiB"))
-    var ioSpace: UInt16 = 1024
+    var ioSpace: UInt16?
 
     func validate() throws {
-        guard interfaceVersion == 27 || interfaceVersion == 40 else {
+        if let interfaceVersion, interfaceVersion != 27, interfaceVersion != 40 {
             throw ValidationError("--interface-version \(interfaceVersion): 27 or 40")
         }
-        guard ioSpace >= 1 else { throw ValidationError("--io-space \(ioSpace): 1 to 65535 MiB") }
+        if let ioSpace, ioSpace < 1 { throw ValidationError("--io-space \(ioSpace): 1 to 65535 MiB") }
     }
 
     @Sendable private static func version(_ text: String) throws -> ProtocolVersion {
@@ -124,13 +146,16 @@ struct GuestArguments: ParsableArguments {
         return version
     }
 
-    var defaults: GuestDefaults {
-        var defaults = GuestDefaults()
-        defaults.interfaceVersion = interfaceVersion
-        defaults.maximumVMBusVersion = vmbusVersion
-        defaults.asyncMessages = asyncMessages
-        defaults.mapsGuestPages = !gpadlMemory
-        defaults.ioSpaceMegabytes = ioSpace
-        return defaults
+    func apply(to settings: inout Settings) {
+        apply(to: &settings.guest)
+        for index in settings.guests.indices { apply(to: &settings.guests[index].settings) }
+    }
+
+    private func apply(to guest: inout GuestSettings) {
+        if let interfaceVersion { guest.interfaceVersion = interfaceVersion }
+        if let vmbusVersion { guest.maximumVMBusVersion = vmbusVersion }
+        if asyncMessages { guest.asyncMessages = true }
+        if gpadlMemory { guest.mapsGuestPages = false }
+        if let ioSpace { guest.ioSpaceBytes = UInt64(ioSpace) << 20 }
     }
 }

@@ -1,33 +1,27 @@
 import ArgumentParser
+import Configuration
 import EventLoop
 import Glibc
 import Host
 import Linux
 import Logging
-import SoftGPU
-import VMBus
 
-/// A server as a process: signals, the ready line, exit statuses.
+/// A server as a process: signals, the ready line, the pid file, exit statuses.
 ///
 /// In functions of its own so that nothing here belongs to the main actor, which never gets a turn while the loop runs.
 enum ServerProcess {
-    static func run(
-        endpoints: [Endpoint], readyDescriptor: Int32?, adapter: AdapterArguments, guest: GuestArguments,
-        logLevel: Logger.Level
-    ) throws {
+    static func run(settings: Settings, readyDescriptor: Int32?) throws {
         ProcessControl.ignoreBrokenPipes()
-        var logger = Logger(label: "understudy", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = logLevel
+        ProcessControl.unblockSignals()
         do throws(SystemError) {
             try OpenFiles.raiseLimit()
             let loop = try EventLoop()
-            var options = ServerOptions(
-                endpoints: endpoints, adapters: [adapter.profile], workerExecutable: Programs.worker,
-                lanes: adapter.lanes == 0 ? Programs.processorCount : adapter.lanes)
-            options.guests = guest.defaults
-            options.timeouts.packetNanoseconds = adapter.timeout == 0 ? .max : adapter.timeout * 1_000_000
-            let server = try Server(options: options, loop: loop, logger: logger)
+            let options = ServerOptions(
+                settings: settings, workerExecutable: Programs.worker, lanes: Programs.processorCount)
+            let server = try Server(options: options, loop: loop, logger: logger(settings.log))
+            let pidFile = try settings.pidFile.map { (path) throws(SystemError) in try PIDFile(path: path) }
             try serve(server, on: loop, readyDescriptor: readyDescriptor)
+            pidFile?.remove()
         } catch {
             StandardError.write("understudy: \(error)")
             throw ExitCode(EX_OSERR)
@@ -44,6 +38,7 @@ enum ServerProcess {
         server.onEnd = {
             for watcher in watchers { watcher.close() }
             watchers.removeAll()
+            ServiceManager.notify("STOPPING=1")
         }
         for signal in [SIGTERM, SIGINT] { watchers.append(try SignalWatcher(loop, signal: signal, handler: stop)) }
         if let readyDescriptor {
@@ -51,7 +46,19 @@ enum ServerProcess {
             let ready = try FileDescriptor(duplicating: readyDescriptor)
             StandardError.write("ready", to: ready.rawValue)
         }
+        ServiceManager.notify("READY=1")
         loop.run()
+    }
+
+    private static func logger(_ settings: LogSettings) -> Logger {
+        var logger = Logger(label: "understudy") { label in
+            switch settings.format {
+            case .text: StreamLogHandler.standardError(label: label)
+            case .json: JSONLogHandler(label: label)
+            }
+        }
+        logger.logLevel = Logger.Level(rawValue: settings.level.rawValue) ?? .info
+        return logger
     }
 }
 
@@ -74,7 +81,7 @@ enum StandardError {
     static func write(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
         var bytes = Array(line.utf8)
         bytes.append(UInt8(ascii: "\n"))
-        // SAFETY: the call only reads the buffer.
+        // SAFETY: the kernel reads the buffer during the call.
         _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }

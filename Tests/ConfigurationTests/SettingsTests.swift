@@ -31,7 +31,7 @@ import VMBus
               limits: {memory: 1TiB, processes: 3, messages-per-second: 1000}
             limits: {guests: 7, workers: 0x10}
             timeouts: {packet: none}
-            workers: {executable: /opt/worker, lanes: 4, idle: 1min, abort-patience: 50ms}
+            workers: {executable: /opt/worker, lanes: 4, abort-patience: 50ms}
             log: {level: debug, format: json}
             pid-file: /run/gpu.pid
             drain-time: 1500ms
@@ -53,7 +53,6 @@ import VMBus
         #expect(settings.timeouts.packetNanoseconds == .max)
         #expect(settings.workers.executable == "/opt/worker")
         #expect(settings.workers.lanes == 4)
-        #expect(settings.workers.idleNanoseconds == 60_000_000_000)
         #expect(settings.workers.abortPatienceNanoseconds == 50_000_000)
         #expect(settings.log.level == .debug)
         #expect(settings.log.format == .json)

@@ -4,9 +4,6 @@ public struct WorkerSettings: Sendable {
     public var executable: String?
     /// Threads that run work-groups in each worker; nil: one per processor.
     public var lanes: Int?
-    /// How long a worker may have nothing to do before it is ended, to be started anew for the next work; nil: for
-    /// ever.
-    public var idleNanoseconds: UInt64?
     /// How long an aborted job has to leave before the process is killed.
     public var abortPatienceNanoseconds: UInt64 = 100_000_000
     /// How long a process has to become ready.
@@ -20,7 +17,6 @@ public struct WorkerSettings: Sendable {
     static let schema = Schema<WorkerSettings>(fields: [
         .value("executable", \.executable, .optional(.path("a program"), or: "none")),
         .value("lanes", \.lanes, .optional(.number(1...112), or: "auto")),
-        .value("idle", \.idleNanoseconds, .optional(.duration(millisecond...24 * hour), or: "none")),
         .value("abort-patience", \.abortPatienceNanoseconds, .duration(millisecond...hour)),
         .value("start-patience", \.startPatienceNanoseconds, .duration(millisecond...hour)),
     ])

@@ -35,11 +35,18 @@ public final class FrameReader {
         return count > 0
     }
 
+    /// Hands on frames until all are or `body` stops; says whether it wants to go on.
     private func parse(
         _ bytes: RawSpan, _ body: (FrameHeader, RawSpan) throws(CarrierViolation) -> Bool
     ) throws(GuestError) -> Bool {
+        var goesOn = true
         do throws(CarrierViolation) {
-            return try parser.parse(bytes, check: { (_) throws(CarrierViolation) in }, body: body)
+            try parser.parse(bytes) { (_) throws(CarrierViolation) in
+            } body: { (header, payload) throws(CarrierViolation) in
+                goesOn = try body(header, payload)
+                return goesOn
+            }
+            return goesOn
         } catch {
             throw .unexpected("the host sent \(error)")
         }

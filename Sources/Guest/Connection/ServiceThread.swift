@@ -1,9 +1,11 @@
 internal import Glibc
 internal import Linux
+internal import Synchronization
 
-/// A thread of the library, which runs one function to its end.
+/// A thread of the library, which runs one function to its end. Dropping the object lets the thread run on by itself.
 final class ServiceThread: Sendable {
     private let identifier: pthread_t
+    private let isClaimed = Atomic(false)
 
     /// Starts the thread.
     init(_ body: sending @escaping () -> Void) throws(GuestError) {
@@ -18,13 +20,16 @@ final class ServiceThread: Sendable {
         self.identifier = identifier
     }
 
-    /// Waits for the end of the function. Call it once; a call on the thread itself returns at once.
+    deinit {
+        if !isClaimed.load(ordering: .relaxed) { pthread_detach(identifier) }
+    }
+
+    /// Waits for the end of the function; on the thread itself, or a second time, it returns at once.
     func join() {
-        if pthread_equal(identifier, pthread_self()) != 0 {
-            pthread_detach(identifier)
-        } else {
-            pthread_join(identifier, nil)
+        guard pthread_equal(identifier, pthread_self()) == 0, !isClaimed.exchange(true, ordering: .relaxed) else {
+            return
         }
+        pthread_join(identifier, nil)
     }
 }
 

@@ -34,6 +34,7 @@ struct Demo: ParsableCommand {
 /// The demo itself, outside the main actor's reach like all that uses a loop.
 enum DemoProgram {
     static func run(endpoint: Endpoint?, isQuick: Bool) throws {
+        ProcessControl.unblockSignals()
         let server = endpoint == nil ? try PrivateServer() : nil
         defer { if let server { try? server.stop() } }
         guard let endpoint = endpoint ?? server?.endpoint else { return }

@@ -76,6 +76,7 @@ final class TestHost {
     }
 
     func disconnect(_ guest: VirtualGuest) {
+        checker.releaseWaits(guest.id) { _ in true }
         carryOut(model.disconnect(guest.id, at: instant))
         checker.guestLeft(guest.id)
         guests[guest.id] = nil

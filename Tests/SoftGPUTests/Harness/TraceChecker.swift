@@ -35,6 +35,23 @@ final class TraceChecker {
         let event: UInt64
     }
 
+    private struct GuestFile: Hashable {
+        let guest: GuestID
+        let file: MemoryFile
+    }
+
+    /// 64 KiB of a file.
+    private struct Part: Hashable {
+        let file: GuestFile
+        let number: UInt64
+    }
+
+    private struct View {
+        let space: AddressSpaceID
+        let address: UInt64
+        let length: UInt64
+    }
+
     private struct Transaction: Hashable {
         let guest: GuestID
         let channel: Channel
@@ -50,8 +67,10 @@ final class TraceChecker {
     private var waits: [EventKey: Wait] = [:]
     private var fired: [EventKey: Int] = [:]
     private var repeating: Set<EventKey> = []
-    /// Spans that workers were shown and that have not been given back, by file and start.
-    private var shown: [GuestID: [MemorySpan: Int]] = [:]
+    /// What workers were shown and has not been given back.
+    private var shown: [GuestFile: RangeMap<Void>] = [:]
+    /// Mappings by the parts of files that they show, those that have gone since included.
+    private var views: [Part: [View]] = [:]
     /// A hash of all effects, for tests of determinism.
     private(set) var hash: UInt64 = 0xcbf2_9ce4_8422_2325
 
@@ -63,11 +82,23 @@ final class TraceChecker {
     }
 
     func waits(_ guest: GuestID, event: UInt64, for wait: Wait) {
-        var wait = wait
-        for index in wait.fences.indices where memory(guest, wait.fences[index].page) >= wait.fences[index].target {
-            wait.latched[index] = true
+        let key = EventKey(guest: guest, event: event)
+        waits[key] = wait
+        latch(key)
+    }
+
+    /// Notes which of a wait's fences are there. Fences that only rise need that no earlier than at its event.
+    private func latch(_ key: EventKey) {
+        guard let fences = waits[key]?.fences else { return }
+        for index in fences.indices where memory(key.guest, fences[index].page) >= fences[index].target {
+            waits[key]?.latched[index] = true
         }
-        waits[EventKey(guest: guest, event: event)] = wait
+    }
+
+    private func latchAll(_ guest: GuestID, _ page: UInt64) {
+        for (key, wait) in waits where key.guest == guest && wait.fences.contains(where: { $0.page == page }) {
+            latch(key)
+        }
     }
 
     /// The host refused the wait: its event must never come.
@@ -87,11 +118,14 @@ final class TraceChecker {
 
     /// GPU code writes a fence: it may go anywhere.
     func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) {
+        allowRewind(guest, offset)
         fences[Page(guest: guest, offset: offset)] = value
-        rewindable.insert(Page(guest: guest, offset: offset))
     }
 
-    func allowRewind(_ guest: GuestID, _ offset: UInt64) { rewindable.insert(Page(guest: guest, offset: offset)) }
+    func allowRewind(_ guest: GuestID, _ offset: UInt64) {
+        latchAll(guest, offset)
+        rewindable.insert(Page(guest: guest, offset: offset))
+    }
 
     func memory(_ guest: GuestID, _ offset: UInt64) -> UInt64 { fences[Page(guest: guest, offset: offset)] ?? 0 }
 
@@ -115,7 +149,13 @@ final class TraceChecker {
     /// Everything that a guest had must have come back.
     func guestLeft(_ guest: GuestID) {
         for (id, space) in spaces where space.guest == guest { Issue.record("\(id) is open after its guest left") }
-        for (span, _) in shown[guest] ?? [:] { Issue.record("\(span) was not given back after its guest left") }
+        for (file, ranges) in shown where file.guest == guest {
+            for range in ranges.entries {
+                Issue.record("\(range.length) bytes from \(range.start) of \(file.file) were not given back")
+            }
+            shown[file] = nil
+        }
+        views = views.filter { $0.key.file.guest != guest }
         unanswered = unanswered.filter { $0.guest != guest }
         waits = waits.filter { $0.key.guest != guest }
     }
@@ -143,7 +183,7 @@ final class TraceChecker {
             guard let guest = spaces[id]?.guest else { return complain("a map in \(id), which is not open") }
             _ = spaces[id]?.mappings.carve(address, address + span.length, slice: Self.advance)
             spaces[id]?.mappings.insert(address, address + span.length, span)
-            if case .guestMemory = span.file {} else { shown[guest, default: [:]][span, default: 0] += 1 }
+            note(View(space: id, address: address, length: span.length), of: span, guest)
         case .mapZero(let id, let address, let length):
             checkPages(address, length)
             if spaces[id] == nil { return complain("a map in \(id), which is not open") }
@@ -184,31 +224,42 @@ final class TraceChecker {
             Issue.record("the fence at \(offset) goes back from \(old) to \(value)")
         }
         fences[page] = value
-        for (key, wait) in waits where key.guest == guest {
-            for index in wait.fences.indices
-            where wait.fences[index].page == offset && value >= wait.fences[index].target {
-                waits[key]?.latched[index] = true
-            }
+        if rewindable.contains(page) { latchAll(guest, offset) }
+    }
+
+    private func note(_ view: View, of span: MemorySpan, _ guest: GuestID) {
+        if case .guestMemory = span.file { return }
+        let file = GuestFile(guest: guest, file: span.file)
+        for number in span.offset >> 16...(span.offset + span.length - 1) >> 16 {
+            views[Part(file: file, number: number), default: []].append(view)
         }
+        let end = span.offset + span.length
+        guard shown[file]?.entry(covering: span.offset, end) == nil else { return }
+        _ = shown[file, default: RangeMap()].carve(span.offset, end) { value, _ in value }
+        shown[file]?.insert(span.offset, end, ())
     }
 
     private func checkDiscard(_ guest: GuestID, _ span: MemorySpan) {
-        for (id, space) in spaces where space.guest == guest {
-            for entry in space.mappings.entries {
-                guard let mapped = entry.value, mapped.file == span.file else { continue }
-                if mapped.offset < span.offset + span.length && span.offset < mapped.offset + entry.length {
-                    Issue.record("\(span) is given back while \(id) has it at \(entry.start)")
+        let file = GuestFile(guest: guest, file: span.file)
+        let end = span.offset + span.length
+        for number in span.offset >> 16...(end - 1) >> 16 {
+            let part = Part(file: file, number: number)
+            views[part]?.removeAll { view in
+                let entries = spaces[view.space]?.mappings.overlapping(view.address, view.address + view.length) ?? []
+                for entry in entries {
+                    guard let mapped = entry.value, mapped.file == span.file else { continue }
+                    if mapped.offset < end && span.offset < mapped.offset + entry.length {
+                        Issue.record("\(span) is given back while \(view.space) has it at \(entry.start)")
+                    }
                 }
+                return entries.isEmpty
             }
         }
-        shown[guest] = shown[guest]?.filter { key, _ in
-            key.file != span.file || key.offset < span.offset || key.offset >= span.offset + span.length
-        }
+        _ = shown[file]?.carve(span.offset, end) { value, _ in value }
         guard span.file == .ioSpace else { return }
-        for page in fences.keys
-        where page.guest == guest && page.offset >= span.offset && page.offset < span.offset + span.length {
-            fences[page] = nil
-            rewindable.remove(page)
+        for offset in stride(from: span.offset, to: end, by: Int(pageSize)) {
+            fences[Page(guest: guest, offset: offset)] = nil
+            rewindable.remove(Page(guest: guest, offset: offset))
         }
     }
 
@@ -221,6 +272,7 @@ final class TraceChecker {
         if repeating.contains(key) { return }
         if fired[key] != 1 { Issue.record("event \(message.event) comes \(fired[key] ?? 0) times") }
         if !message.dereferenceEvent { Issue.record("event \(message.event) keeps its reference") }
+        latch(key)
         guard let wait = waits.removeValue(forKey: key), !wait.mayFireEarly else { return }
         let isSatisfied = wait.isAny ? wait.latched.contains(true) : !wait.latched.contains(false)
         if !isSatisfied { Issue.record("event \(message.event) comes before its fences") }
