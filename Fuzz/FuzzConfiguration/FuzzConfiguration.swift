@@ -10,8 +10,8 @@ private struct NoFiles: ConfigurationFiles {
     func names(in folder: String) throws(SystemError) -> [String] { [] }
 }
 
-/// Reads the input as a configuration file. Nothing may trap; what is refused is refused with a `ConfigurationError`, and
-/// what is read can be shown and handed to the model.
+/// Reads the input as a configuration file. Nothing may trap; what is refused is refused with a `ConfigurationError`,
+/// and what is read can be shown and handed to the model.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzConfiguration(_ start: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     // SAFETY: libFuzzer lends `count` bytes for the call, and they are copied here.

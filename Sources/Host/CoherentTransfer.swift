@@ -133,7 +133,8 @@ final class CoherentTransfer {
         }
     }
 
-    /// Puts fetched pages into the shadow: new ones whole, of the others the lines that the guest has changed.
+    /// Puts fetched pages into the shadow: those that are new whole, of the others the lines that the guest has
+    /// changed.
     private func store(_ bytes: [UInt8], _ firstPage: Int, _ part: Part) -> Bool {
         guard !isEnded, !part.snapshot.isReleased else { return true }
         do throws(SystemError) {

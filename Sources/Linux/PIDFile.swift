@@ -7,6 +7,7 @@ public struct PIDFile: Sendable {
     /// Writes the file, in place of one that a server before this one left.
     public init(path: String) throws(SystemError) {
         self.path = path
+        // SAFETY: the path is only read during the call, here and below.
         let number = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard number >= 0 else { throw SystemError(code: errno, operation: "write the pid file \(path)") }
         let file = FileDescriptor(owning: number)

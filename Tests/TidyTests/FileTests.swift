@@ -26,7 +26,11 @@ struct FileTests {
     @Test("No line is wider than a page")
     func width() {
         let wide = Self.sources.filter { !$0.isGenerated }.flatMap { file in
-            file.places { $0.utf8.count > Self.maximumColumns && $0.count > Self.maximumColumns }
+            file.places { line in
+                // A literal that begins a line cannot be shorter than what it says.
+                line.utf8.count > Self.maximumColumns && line.count > Self.maximumColumns
+                    && !line.trimmed.hasPrefix("\"")
+            }
         }
         #expect(wide == [])
     }

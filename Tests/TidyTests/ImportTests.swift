@@ -24,6 +24,7 @@ struct ImportTests {
     static let wrappedModules: [(module: String, targets: Set<String>)] = [
         ("FoundationEssentials", []),
         ("Dispatch", []),
+        ("CLibyaml", ["Configuration"]),
         ("CLibuv", ["EventLoop"]),
         ("CLinux", ["Linux"]),
         ("CWorker", ["understudy-worker"]),

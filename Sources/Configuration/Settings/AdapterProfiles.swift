@@ -6,6 +6,7 @@ public struct AdapterProfiles: Sendable {
     public static let standardName = "default"
     private static let suffix = ".yaml"
 
+    /// Its path, as it was named.
     public let folder: String
     private let files: any ConfigurationFiles
 

@@ -1,9 +1,11 @@
 /// What is written to the log, and how.
 public struct LogSettings: Sendable {
+    /// How much a line matters, the least first.
     public enum Level: String, CaseIterable, Sendable {
         case trace, debug, info, notice, warning, error, critical
     }
 
+    /// What a line looks like.
     public enum Format: String, CaseIterable, Sendable {
         /// Lines for people.
         case text

@@ -3,6 +3,7 @@ public import VMBus
 
 /// A guest that the host knows.
 public struct NamedGuest: Sendable {
+    /// 1 to 64 characters; no other guest has the same.
     public var name: String
     /// The id that it has; nil: the one that it brings, or one that the host gives it.
     public var id: GUID?

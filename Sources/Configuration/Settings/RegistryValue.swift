@@ -6,6 +6,7 @@ public struct RegistryValue: Hashable, Sendable {
         case adapter = 1
     }
 
+    /// A value in one of the registry's types.
     public enum Content: Hashable, Sendable {
         case dword(UInt32)
         case qword(UInt64)
@@ -14,6 +15,7 @@ public struct RegistryValue: Hashable, Sendable {
     }
 
     public var key = Key.adapter
+    /// The value's name under the key.
     public var name: String
     public var content: Content
 

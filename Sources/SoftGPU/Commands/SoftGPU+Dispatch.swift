@@ -4,6 +4,10 @@ import DXGProtocol
 extension SoftGPU {
     func dispatch(_ data: RawSpan, from machine: VirtualMachine, on channel: Channel, transaction: UInt64?) {
         let completion = transaction.map { Completion(guest: machine.id, channel: channel, transaction: $0) }
+        guard data.byteCount <= Self.maximumMessageLength else {
+            reportPacket(machine, "", "a message of \(data.byteCount) bytes")
+            return complete(completion, [])
+        }
         let envelope: CommandEnvelope
         do throws(DecodeError) {
             envelope = try CommandEnvelope(packetData: data, interfaceVersion: machine.interfaceVersion)
@@ -63,9 +67,11 @@ extension SoftGPU {
             } catch {
                 throw .invalid("\(error)")
             }
-            // What the guest would insist on may be more than it can receive.
             let required = request.requiredReplyLength(under: call.machine.interfaceVersion)
             length = Int(min(required, Self.maximumMessageLength))
+            guard required <= Self.maximumMessageLength else {
+                throw .invalid("a reply of \(required) bytes, which no guest can receive")
+            }
             if let reply = try handler(request, call) { complete(call.completion, reply) }
         } catch {
             reportRefusal(Layout.name, error, call)
@@ -76,8 +82,9 @@ extension SoftGPU {
         }
     }
 
-    /// Bytes of a message either way, headers included (docs/protocol/semantics.md 1.5).
-    private static let maximumMessageLength: UInt64 = 131_072
+    /// Bytes of a message either way: 128 KiB with the packet's descriptor of 16 bytes, which is not seen here
+    /// (docs/protocol/semantics.md 1.5).
+    private static let maximumMessageLength: UInt64 = 131_072 - 16
 
     /// The same for a command whose reply is a status alone.
     func answerStatus<Layout: RequestLayout>(
@@ -99,11 +106,7 @@ extension SoftGPU {
     }
 
     private func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {
-        effects.append(
-            .report(
-                Diagnostic(
-                    severity: .info, guest: call.machine.id, process: call.process.map { ($0.handle, $0.pid) },
-                    command: command, status: refusal.status, reason: refusal.reason)))
+        report(.info, call, command, refusal.status, refusal.reason)
     }
 
     private func reportPacket(_ machine: VirtualMachine, _ command: String, _ reason: String) {

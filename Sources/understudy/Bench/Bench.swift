@@ -20,7 +20,7 @@ struct Bench: ParsableCommand {
             let report = try BenchProgram.run(isQuick: quick)
             print(json ? report.json : report.table)
         } catch {
-            StandardError.write("understudy bench: \(error)")
+            TextLine.write("understudy bench: \(error)")
             throw ExitCode.failure
         }
     }

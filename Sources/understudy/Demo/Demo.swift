@@ -25,7 +25,7 @@ struct Demo: ParsableCommand {
         do {
             try DemoProgram.run(endpoint: connect, isQuick: quick)
         } catch {
-            StandardError.write("understudy demo: \(error)")
+            TextLine.write("understudy demo: \(error)")
             throw ExitCode.failure
         }
     }

@@ -34,6 +34,12 @@ struct SaxpyProblem {
 
     func reset() throws { try y.memory.write(inputY.bytes) }
 
+    /// Gives its memory back.
+    func release(on device: TestDevice) throws {
+        try device.process.destroyAllocation2(
+            device: device.device, allocations: [code, x, y, arguments].map(\.allocation))
+    }
+
     func append(to buffer: inout CommandBuffer) {
         buffer.dispatch(
             code: code.address, codeBytes: UInt64(DemoKernels.saxpy.bytes.count), arguments: arguments.address,
@@ -53,7 +59,7 @@ struct GateKernel {
     let code: TestDevice.Buffer
     /// Word 0: open when not zero. Word 1: not zero once the kernel runs.
     let gate: TestDevice.Buffer
-    private let arguments: TestDevice.Buffer
+    let arguments: TestDevice.Buffer
 
     init(on device: TestDevice) throws {
         code = try device.makeBuffer(bytes: 4096)

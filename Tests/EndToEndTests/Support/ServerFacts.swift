@@ -11,15 +11,16 @@ struct ServerFacts: Equatable, CustomStringConvertible {
     init(of process: Int32) {
         for name in Proc.entries("/proc/\(process)/fd") {
             guard let target = Proc.link("/proc/\(process)/fd/\(name)") else { continue }
-            // Code objects stay in a cache of bounded size, whoever brought them.
-            if !target.contains("understudy-code") { descriptors[Self.kind(of: target), default: 0] += 1 }
+            // Code objects are kept for a guest's next address space, up to a limit of their own.
+            guard !target.contains("understudy-code") else { continue }
+            descriptors[Self.kind(of: target), default: 0] += 1
         }
         let tasks = Proc.entries("/proc/\(process)/task")
         threads = tasks.count
         children = Self.children(of: process).count
     }
 
-    /// Open memory files, those of code objects aside.
+    /// Open memory files.
     var memoryFiles: Int { descriptors.reduce(0) { $0 + ($1.key.contains("memfd") ? $1.value : 0) } }
 
     /// The children of a process that have not been collected.

@@ -104,10 +104,13 @@ enum Wait {
         let end = MonotonicClock.now + boundMilliseconds * 1_000_000
         while try !condition() {
             if MonotonicClock.now > end { return false }
-            poll(nil, 0, 2)
+            pause(milliseconds: 2)
         }
         return true
     }
+
+    /// Leaves the processor to others for a moment.
+    static func pause(milliseconds: Int32) { _ = poll(nil, 0, milliseconds) }
 }
 
 /// Programs and folders of this package.

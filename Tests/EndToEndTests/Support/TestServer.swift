@@ -12,15 +12,32 @@ final class TestServer {
 
     var endpoint: Endpoint { .unix(path: socketPath) }
     var logText: String { (try? log.text()) ?? "" }
+
+    /// The end of the log, or how it begins to tell of the server's death.
+    var lastWords: String {
+        let text = logText
+        guard let death = text.firstRange(of: "Fatal error") else { return String(text.suffix(3000)) }
+        return String(text[death.lowerBound...].prefix(4000))
+    }
+
     var facts: ServerFacts { ServerFacts(of: process.processID) }
     var workers: [Int32] { ServerFacts.children(of: process.processID) }
 
     /// Starts a server and waits until it accepts.
-    private init(_ arguments: [String], endpoints: (TemporaryDirectory) -> [String], level: String) throws {
+    private init(
+        _ arguments: [String], endpoints: (TemporaryDirectory) -> [String], configuration: String?, level: String
+    ) throws {
         directory = try TemporaryDirectory(prefix: "understudy-test")
         socketPath = directory.path + "/gpu.sock"
         log = try SharedMemory(name: "log", bytes: 0, seals: [])
         let ready = try SocketPair(.stream, nonBlocking: false)
+        var arguments = arguments
+        if let configuration {
+            let path = directory.path + "/gpu.yaml"
+            let file = FileDescriptor(owning: unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+            try file.write(Array(configuration.utf8).span.bytes, at: 0)
+            arguments += ["--config", path]
+        }
         let listeners = (["unix:\(socketPath)"] + endpoints(directory)).flatMap { ["--listen", $0] }
         let descriptors = [-1, -1, log.descriptor.rawValue, ready.second.rawValue]
         process = try TestProcess(
@@ -35,14 +52,14 @@ final class TestServer {
     /// Runs `body` with a server, which is then told to stop: it has to exit with status 0 and leave nothing.
     static func run(
         _ arguments: [String] = [], endpoints: (TemporaryDirectory) -> [String] = { _ in [] },
-        level: String = "info", _ body: (TestServer) throws -> Void
+        configuration: String? = nil, level: String = "info", _ body: (TestServer) throws -> Void
     ) throws {
-        let server = try TestServer(arguments, endpoints: endpoints, level: level)
+        let server = try TestServer(arguments, endpoints: endpoints, configuration: configuration, level: level)
         defer { server.cleanUp() }
         do {
             try body(server)
         } catch {
-            Issue.record("\(error); the server's log:\n\(server.logText.suffix(4000))")
+            Issue.record("\(error); the server's log:\n\(server.lastWords)")
             return
         }
         try server.stop()
@@ -59,7 +76,7 @@ final class TestServer {
     func expectSettled(to earlier: ServerFacts, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
         let isSettled = Wait.until { facts == earlier }
         #expect(
-            isSettled, "after \(what): \(facts); before: \(earlier); log: \(logText.suffix(2000))",
+            isSettled, "after \(what): \(facts); before: \(earlier); log: \(lastWords)",
             sourceLocation: sourceLocation)
     }
 
@@ -68,7 +85,7 @@ final class TestServer {
         let workers = self.workers
         try process.signal(SIGTERM)
         let status = try process.wait()
-        #expect(status == .exited(0), "log: \(logText.suffix(4000))", sourceLocation: sourceLocation)
+        #expect(status == .exited(0), "log: \(lastWords)", sourceLocation: sourceLocation)
         #expect(!Proc.exists(socketPath), "the socket file is still there", sourceLocation: sourceLocation)
         for worker in workers {
             #expect(!Self.isWorker(worker), "worker \(worker) is still there", sourceLocation: sourceLocation)

@@ -125,7 +125,7 @@ struct Declaration {
         }
         guard words.count > 1 else { return text.contains("func ") }
         return switch (words[0], words[1]) {
-        case ("var", "description"), ("var", "debugDescription"), ("let", "rawValue"), ("func", "hash"): true
+        case ("var", "description"), ("var", "customMirror"), ("let", "rawValue"), ("func", "hash"): true
         case ("var", "count"), ("var", "isEmpty"), ("var", "indices"): true
         case ("typealias", "RawValue"), ("typealias", "Element"), ("typealias", "Index"): true
         case ("init", "rawValue"): true
@@ -140,8 +140,9 @@ struct Declaration {
 
     private var isOfKnownType: Bool {
         guard words[0] == "let" || words[0] == "var" else { return false }
-        let type = text.firstMatch(of: /(?:let|var) \w+(?:: | = )\[?(?:any )?(?:\w+\.)?(\w+)/)?.output.1
-        return type.map { Declarations.typeNames.contains($0) } ?? false
+        let type = text.firstMatch(of: /(?:let|var) \w+: \[?(?:any )?(?:\w+\.)?(\w+)/)?.output.1
+        let start = text.firstMatch(of: /(?:let|var) \w+ = (\w+)/)?.output.1
+        return (type ?? start).map { Declarations.typeNames.contains($0) } ?? false
     }
 
     /// A truth value with a name that can only be read in one way.

@@ -7,7 +7,8 @@ import Synchronization
 enum Toolchain {
     private static let cache = Mutex<[String: [UInt8]]>([:])
 
-    /// The ELF file of a kernel, with the kernel as its entry point; from `Resources/kernels.c` unless a source is given.
+    /// The ELF file of a kernel, with the kernel as its entry point; from `Resources/kernels.c` unless a source is
+    /// given.
     static func codeObject(_ kernel: String, source: String? = nil, flags: [String] = []) throws -> [UInt8] {
         try cache.withLock { cache in
             let key = ([kernel, source ?? ""] + flags).joined(separator: " ")

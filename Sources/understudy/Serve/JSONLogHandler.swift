@@ -1,13 +1,11 @@
-import Glibc
+import Linux
 import Logging
 
-/// One JSON object a line on standard error: time, level, message, and the metadata's fields beside them.
+/// One JSON object a line on standard error: time in seconds since 1970, level, message, and the metadata's fields beside
+/// them.
 struct JSONLogHandler: LogHandler {
-    let label: String
     var logLevel = Logger.Level.info
     var metadata = Logger.Metadata()
-
-    init(label: String) { self.label = label }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -15,14 +13,13 @@ struct JSONLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        var time = timespec()
-        unsafe clock_gettime(CLOCK_REALTIME, &time)
-        let milliseconds = String(1000 + time.tv_nsec / 1_000_000).dropFirst()
-        var line = "{\"time\": \(time.tv_sec).\(milliseconds), \"level\": \"\(event.level)\", "
+        let now = WallClock.now
+        let milliseconds = String(1000 + now % 1000).dropFirst()
+        var line = "{\"time\": \(now / 1000).\(milliseconds), \"level\": \"\(event.level)\", "
         line += "\"message\": \(Self.quoted(event.message.description))"
         let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
         for (key, value) in fields { line += ", \(Self.quoted(key)): \(Self.quoted(value.description))" }
-        StandardError.write(line + "}")
+        TextLine.write(line + "}")
     }
 
     /// A JSON string.

@@ -17,13 +17,13 @@ enum ServerProcess {
             try OpenFiles.raiseLimit()
             let loop = try EventLoop()
             let options = ServerOptions(
-                settings: settings, workerExecutable: Programs.worker, lanes: Programs.processorCount)
+                settings: settings, workerExecutable: Programs.worker, lanes: Processor.count)
             let server = try Server(options: options, loop: loop, logger: logger(settings.log))
             let pidFile = try settings.pidFile.map { (path) throws(SystemError) in try PIDFile(path: path) }
             try serve(server, on: loop, readyDescriptor: readyDescriptor)
             pidFile?.remove()
         } catch {
-            StandardError.write("understudy: \(error)")
+            TextLine.write("understudy: \(error)")
             throw ExitCode(EX_OSERR)
         }
     }
@@ -44,7 +44,7 @@ enum ServerProcess {
         if let readyDescriptor {
             // Duplicated, so that closing it here leaves the caller's number alone; the reader sees the line at once.
             let ready = try FileDescriptor(duplicating: readyDescriptor)
-            StandardError.write("ready", to: ready.rawValue)
+            TextLine.write("ready", to: ready.rawValue)
         }
         ServiceManager.notify("READY=1")
         loop.run()
@@ -54,34 +54,10 @@ enum ServerProcess {
         var logger = Logger(label: "understudy") { label in
             switch settings.format {
             case .text: StreamLogHandler.standardError(label: label)
-            case .json: JSONLogHandler(label: label)
+            case .json: JSONLogHandler()
             }
         }
         logger.logLevel = Logger.Level(rawValue: settings.level.rawValue) ?? .info
         return logger
-    }
-}
-
-/// The programs of this project, which lie side by side.
-enum Programs {
-    static var worker: String { beside("understudy-worker") }
-
-    /// A program of this project: in the same directory as this one.
-    static func beside(_ name: String) -> String {
-        guard let path = ProcessControl.executablePath else { return name }
-        let folder = path.lastIndex(of: "/").map { path[...$0] } ?? ""
-        return folder + name
-    }
-
-    static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
-}
-
-/// Lines that are not the log's.
-enum StandardError {
-    static func write(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
-        var bytes = Array(line.utf8)
-        bytes.append(UInt8(ascii: "\n"))
-        // SAFETY: the kernel reads the buffer during the call.
-        _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }

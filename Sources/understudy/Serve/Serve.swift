@@ -15,8 +15,8 @@ struct Serve: ParsableCommand {
 
             Options on the command line stand above the configuration file's.
 
-            Exit status: 0 stopped as asked, 64 wrong option or configuration, 71 the system refused something, such as \
-            a listener.
+            Exit status: 0 stopped as asked, 64 wrong option or configuration, 71 the system refused something, such \
+            as a listener.
             """)
 
     @Option(
@@ -60,7 +60,7 @@ struct Serve: ParsableCommand {
         do throws(ConfigurationError) {
             settings = try config.map { (path) throws(ConfigurationError) in try Settings(file: path) } ?? Settings()
         } catch {
-            StandardError.write("\(error)")
+            TextLine.write("\(error)")
             throw ExitCode.validationFailure
         }
         if !endpoints.isEmpty { settings.listeners = endpoints.map { ListenerSettings(endpoint: $0) } }
