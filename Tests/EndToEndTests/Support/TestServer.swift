@@ -35,7 +35,7 @@ final class TestServer {
         if let configuration {
             let path = directory.path + "/gpu.yaml"
             let file = FileDescriptor(owning: unsafe open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
-            try file.write(Array(configuration.utf8).span.bytes, at: 0)
+            try file.write(unsafe Array(configuration.utf8).span.bytes, at: 0)
             arguments += ["--config", path]
         }
         let listeners = (["unix:\(socketPath)"] + endpoints(directory)).flatMap { ["--listen", $0] }
