@@ -88,7 +88,7 @@ struct ModelAudit {
         for barrier in host.model.barriers.values where barrier.machine === machine {
             for span in barrier.spans { take(span) }
         }
-        for (file, used) in [(MemoryFile.ioSpace, machine.ioPages.used ?? 0), (.local, machine.localPages.used)] {
+        for (file, used) in [(MemoryFile.ioSpace, machine.ioPages.used), (.local, machine.localPages.used)] {
             let found = taken[file]!.entries.reduce(0) { $0 + $1.length }
             expect(found == used, "\(used) bytes of \(file) used, \(found) found")
         }
