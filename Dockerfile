@@ -11,7 +11,7 @@ RUN swift build -c release --static-swift-stdlib --product understudy \
     && install -D -s -t /out "$programs/understudy" "$programs/understudy-worker"
 
 FROM debian:bookworm-slim
-RUN apt-get update -q && apt-get install -q -y --no-install-recommends libuv1 \
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends libuv1 libyaml-0-2 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /run/understudy understudy \
     && install -d -o understudy -g understudy -m 0750 /run/understudy

@@ -7,6 +7,7 @@ import Linux
 import Logging
 import SoftGPU
 import VMBus
+import Workers
 
 /// One connected guest on this side: its carrier, its VMBus, its configuration spaces and its memory files.
 final class GuestSession {
@@ -26,6 +27,8 @@ final class GuestSession {
     let local: SharedMemory
     private(set) var sharedRegions: [SharedRegion] = []
     let coherence = CoherentPages()
+    /// Code objects that the workers of this guest have loaded: a bounded number of bytes for all of them.
+    let codeImages = CodeImageCache()
 
     private var vmbus: VMBusServer
     private var rate: MessageRate?

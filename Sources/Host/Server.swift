@@ -17,7 +17,7 @@ public final class Server {
     let loop: EventLoop
     let model: SoftGPU
     let log: GuestLog
-    /// How workers are run; all share one cache of code objects.
+    /// How workers are run.
     let workerOptions: WorkerOptions
 
     private var listeners: [StreamCarrierListener] = []

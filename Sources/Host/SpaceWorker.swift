@@ -34,8 +34,9 @@ final class SpaceWorker {
             WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
-        worker = try AddressSpaceWorker(
-            loop: server.loop, options: server.workerOptions, files: files, delegate: self)
+        var options = server.workerOptions
+        options.codeImages = session.codeImages
+        worker = try AddressSpaceWorker(loop: server.loop, options: options, files: files, delegate: self)
     }
 
     var isBusy: Bool { !running.isEmpty }

@@ -11,6 +11,8 @@ struct ServerFacts: Equatable, CustomStringConvertible {
     init(of process: Int32) {
         for name in Proc.entries("/proc/\(process)/fd") {
             guard let target = Proc.link("/proc/\(process)/fd/\(name)") else { continue }
+            // Code objects are kept for a guest's next address space, up to a limit of their own.
+            guard !target.contains("understudy-code") else { continue }
             descriptors[Self.kind(of: target), default: 0] += 1
         }
         let tasks = Proc.entries("/proc/\(process)/task")

@@ -145,3 +145,10 @@ extension GuestMachineOptions {
         return options
     }
 }
+
+extension Array where Element: FixedWidthInteger & BitwiseCopyable {
+    /// The elements in memory order.
+    var littleEndianBytes: [UInt8] {
+        flatMap { value in (0..<Element.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) } }
+    }
+}
