@@ -24,8 +24,6 @@ struct SafetyTests {
         "Sources/WorkerProtocol/Commands/CommandPacket.swift",
         "Sources/WorkerProtocol/Records/Record.swift",
         "Sources/Workers/CodeObjects/ELF.swift",
-        "Sources/understudy/Bench/BareGuest.swift",
-        "Sources/understudy/Bench/Baselines.swift",
         "Sources/understudy/Demo/PlainLoops.swift",
         "Sources/understudy/TextLine.swift",
     ]
