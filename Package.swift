@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "HostTests",
             dependencies: [
-                "Host", "Carriers", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
+                "Host", "Carriers", "Configuration", "EventLoop", "Linux", "SoftGPU", "VMBus", "DXGProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings),

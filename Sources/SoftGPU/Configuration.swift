@@ -18,6 +18,15 @@ public struct AdapterProfile: Sendable {
     public var hostLUID: LUID
     /// ADAPTERGUID: 16 bytes in wire order.
     public var guid: [UInt8]
+    /// PCI ids as PHYSICALADAPTERDEVICEIDS gives them.
+    public var deviceIDs = DeviceIDs()
+    /// What QUERYREGISTRY finds.
+    public var registry: [RegistryValue] = []
+    /// QUERYREGISTRY's paths of the driver's directory and its kernel-mode image.
+    public var driverStorePath = "C:\\Windows\\System32\\DriverStore\\FileRepository\\understudy"
+    public var driverImagePath = "C:\\Windows\\System32\\drivers\\understudy.sys"
+    /// Path of the Direct3D user-mode driver that UMDRIVERNAME gives; nil where there is none.
+    public var userModeDriverPath: String?
 
     public init(
         name: String = "Understudy Software GPU", isComputeOnly: Bool = false, localMemory: UInt64 = 4 << 30,
@@ -33,6 +42,46 @@ public struct AdapterProfile: Sendable {
         self.hardwareScheduling = hardwareScheduling
         self.hostLUID = hostLUID
         self.guid = guid
+    }
+}
+
+/// PCI ids of an adapter (docs/protocol/semantics.md 17, PHYSICALADAPTERDEVICEIDS).
+public struct DeviceIDs: Hashable, Sendable {
+    public var vendor: UInt32 = 0x1414
+    /// nil for that of the guest's PCI function.
+    public var device: UInt32?
+    public var subvendor: UInt32 = 0
+    public var subsystem: UInt32 = 0
+    public var revision: UInt32 = 0
+    /// D3DKMT bus type; 3 is PCI Express.
+    public var busType: UInt32 = 3
+
+    public init() {}
+}
+
+/// One value of an adapter's registry (docs/protocol/semantics.md 17, QUERYREGISTRY).
+public struct RegistryValue: Hashable, Sendable {
+    public enum Key: UInt32, Hashable, Sendable {
+        case service = 0
+        case adapter = 1
+    }
+
+    public enum Content: Hashable, Sendable {
+        case dword(UInt32)
+        case qword(UInt64)
+        case string(String)
+        case binary([UInt8])
+    }
+
+    public var key: Key
+    /// Compared without regard to ASCII case, as the registry does.
+    public var name: String
+    public var content: Content
+
+    public init(key: Key, name: String, content: Content) {
+        self.key = key
+        self.name = name
+        self.content = content
     }
 }
 
@@ -56,6 +105,10 @@ public struct NodeProfile: Sendable {
 public struct TimeoutPolicy: Sendable {
     /// Nanoseconds that one packet may run: TdrDelay. Windows has 2 s; a software GPU is slow, so ten times that.
     public var packetNanoseconds: UInt64 = 20_000_000_000
+    /// A guest's virtual GPU goes offline where more of its packets than this run into the timeout within the window:
+    /// TdrLimitCount and TdrLimitTime.
+    public var limit = 5
+    public var windowNanoseconds: UInt64 = 60_000_000_000
 
     public init() {}
 }
@@ -92,6 +145,12 @@ public struct GuestOptions: Sendable {
     public var localBytes: UInt64
     /// GETINTERNALADAPTERINFO's async_msg_enabled; only under interface version 40 (docs/protocol/semantics.md 1.6).
     public var asyncMessages: Bool
+    /// Nanoseconds that a paging operation takes. 0 does every operation at once, as memory of a host can; more makes
+    /// them asynchronous, as drivers know it from hardware (docs/protocol/semantics.md 9.1).
+    public var pagingNanoseconds: UInt64 = 0
+    /// Lets the GPU touch memory that is mapped but not resident, as much hardware does for a while; otherwise that is
+    /// a page fault (docs/protocol/semantics.md 12.1).
+    public var allowsNonResidentAccess = false
     public var limits: Limits
     /// Its virtual GPUs, in the order of their channels and PCI functions.
     public var adapters: [VirtualAdapterOptions]

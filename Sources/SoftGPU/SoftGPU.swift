@@ -19,6 +19,8 @@ public final class SoftGPU {
     var pendingQueues: [Queue] = []
     var runningJobs: [JobID: RunningJob] = [:]
     var barriers: [BarrierID: PendingBarrier] = [:]
+    /// Devices with a paging operation that takes time.
+    var pagingDevices: [ObjectIdentifier: Device] = [:]
     /// What the input that is being handled lets go.
     var releases: [Releases] = []
 
@@ -134,13 +136,14 @@ public final class SoftGPU {
     public func advance(to time: Instant) -> [Effect] {
         input(at: time) {
             expireJobs()
+            expirePaging()
             for adapter in adapters { for node in adapter.nodes { dispatch(node) } }
         }
     }
 
     /// When ``advance(to:)`` should be called next, if nothing else happens.
     public var nextDeadline: Instant? {
-        var earliest: Instant?
+        var earliest = nextPagingDeadline
         for adapter in adapters {
             for node in adapter.nodes {
                 for job in node.running {
@@ -155,7 +158,7 @@ public final class SoftGPU {
         return earliest
     }
 
-    private func input(at time: Instant, _ body: () -> Void) -> [Effect] {
+    func input(at time: Instant, _ body: () -> Void) -> [Effect] {
         now = max(now, time)
         body()
         settle()

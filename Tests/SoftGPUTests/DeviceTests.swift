@@ -194,6 +194,38 @@ import Testing
         host.endJob()
     }
 
+    /// A guest whose work hangs again and again loses its virtual GPU, and nobody else does.
+    @Test func tooManyTimeoutsTakeTheAdapterOffline() {
+        let host = TestHost { $0.timeouts.packetNanoseconds = 1_000_000_000 }
+        let process = host.start().createProcess()
+        let bystander = process.createDevice()
+        let other = host.start().createProcess().createDevice()
+        host.completesJobs = false
+        for _ in 0..<6 {
+            #expect(bystander.executionState == .active)
+            let device = process.createDevice()
+            device.submit(to: device.createContext())
+            host.advance(by: 1_000_000_000)
+            #expect(device.executionState == .hung)
+        }
+        #expect(bystander.executionState == .stopped)
+        #expect(process.createDevice().handle == .none)
+        #expect(other.executionState == .active)
+    }
+
+    @Test func rareTimeoutsAreForgiven() {
+        let host = TestHost { $0.timeouts.packetNanoseconds = 1_000_000_000 }
+        let process = host.start().createProcess()
+        host.completesJobs = false
+        for _ in 0..<20 {
+            let device = process.createDevice()
+            device.submit(to: device.createContext())
+            host.advance(by: 20_000_000_000)
+            #expect(device.executionState == .hung)
+        }
+        #expect(process.createDevice().executionState == .active)
+    }
+
     @Test func blockedTimeDoesNotCount() {
         let context = device.createContext()
         let gate = device.createFence()

@@ -149,6 +149,9 @@ final class AddressSpace {
         return position >= end
     }
 
+    /// The region at an address, by its id.
+    func region(at address: UInt64) -> UInt64? { regions.entry(containing: address)?.value.id }
+
     /// The reserved region of user mode that covers `start..<end`, by its id.
     func reservedRegion(_ start: UInt64, _ end: UInt64) -> UInt64? {
         guard end <= Self.hostStart || start >= Self.hostEnd, let entry = regions.entry(covering: start, end),
@@ -280,6 +283,8 @@ final class AddressSpace {
     func close() {
         isClosed = true
         stop()
+        mappings = RangeMap()
+        regions = RangeMap()
     }
 
     /// Ends the worker; the next one has another id.

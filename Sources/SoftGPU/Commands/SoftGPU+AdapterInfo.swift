@@ -17,8 +17,41 @@ extension SoftGPU {
 
     private func fill(_ answer: inout AdapterInfo, type: UInt32, _ adapter: VirtualAdapter) throws(Refusal) {
         let profile = adapter.physical.profile
+        guard let type = QueryAdapterInfoType(rawValue: type) else { throw .invalid("adapter info type \(type)") }
         switch type {
-        case 0:
+        case .umDriverPrivate, .umDriverName, .umOpenGLInfo, .queryRegistry:
+            try fillDriver(&answer, type, profile)
+        case .getSegmentSize, .queryGpuMmuCaps, .getSegmentGroupSize, .virtualAddressInfo:
+            try fillMemory(&answer, type, profile)
+        case .adapterGuid, .adapterGuidRender, .queryAdapterUniqueGuid, .adapterAddress, .adapterAddressRender,
+            .adapterRegistryInfo, .adapterRegistryInfoRender, .physicalAdapterDeviceIds, .driverDescription,
+            .driverDescriptionRender, .gpuVersion, .physicalAdapterCount:
+            try fillIdentity(&answer, type, profile)
+        case .nodeMetadata, .nodePerfData, .adapterPerfData, .adapterPerfDataCaps, .trackedWorkloadSupport:
+            try fillNodes(&answer, type, profile)
+        case .setWorkingSetInfo: throw .notSupported("a working set cannot be set")
+        case .physicalAdapterPnpKey: throw .notSupported("pointers mean nothing here")
+        case .flipQueueInfo, .serviceName: throw .invalid("adapter info type \(type)")
+        default: try fillCapabilities(&answer, type, profile)
+        }
+    }
+
+    private func fillDriver(
+        _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile
+    ) throws(Refusal) {
+        switch type {
+        case .umDriverName:
+            try answer.require(524)
+            guard let path = profile.userModeDriverPath else {
+                throw Refusal(.objectNameNotFound, "there is no Direct3D user-mode driver")
+            }
+            answer.put(text: path, at: 4, units: 260)
+        case .umOpenGLInfo:
+            try answer.require(528)
+            throw Refusal(.objectNameNotFound, "there is no OpenGL driver")
+        case .queryRegistry:
+            try queryRegistry(&answer, profile)
+        default:
             let blob = softgpu_adapter(
                 header: PrivateData.header(of: softgpu_adapter.self, kind: SOFTGPU_BLOB_ADAPTER),
                 packet_version: SOFTGPU_VERSION, node_count: UInt32(profile.nodes.count),
@@ -28,136 +61,160 @@ extension SoftGPU {
             let bytes = PrivateData.bytes(blob)
             try answer.require(bytes.count)
             answer.put(bytes, at: 0)
-        case 1:  // UMDRIVERNAME
-            try answer.require(524)
-            throw Refusal(.objectNameNotFound, "there is no Direct3D user-mode driver")
-        case 2:  // UMOPENGLINFO
-            try answer.require(528)
-            throw Refusal(.objectNameNotFound, "there is no OpenGL driver")
-        case 3:  // GETSEGMENTSIZE
-            try answer.require(24)
+        }
+    }
+
+    private func fillMemory(
+        _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile
+    ) throws(Refusal) {
+        switch type {
+        case .getSegmentSize:
+            try answer.clear(24)
             answer.put(profile.localMemory, at: 0)
-            answer.put(UInt64(0), at: 8)
             answer.put(profile.nonLocalMemory, at: 16)
-        case 4, 52:  // ADAPTERGUID
-            try answer.require(16)
-            answer.put(profile.guid, at: 0)
-        case 8, 54:  // ADAPTERREGISTRYINFO
-            try answer.require(2080)
-            answer.put(text: profile.name, at: 0, units: 260)
-            answer.put(text: "", at: 520, units: 260)
-            answer.put(text: "", at: 1040, units: 260)
-            answer.put(text: profile.name, at: 1560, units: 260)
-        case 11, 55:  // CHECKDRIVERUPDATESTATUS
-            try answer.require(4)
-            answer.put(UInt32(0), at: 0)
-        case 12:  // VIRTUALADDRESSINFO
-            try answer.require(4)
+        case .queryGpuMmuCaps:  // read-only memory, cache coherent
+            try answer.clear(from: 4, to: 12)
+            try answer.requirePhysicalAdapter(at: 0)
+            answer.put(UInt32(0b101), at: 4)
+            answer.put(UInt32(48), at: 8)
+        case .getSegmentGroupSize:
+            try answer.clear(from: 4, to: 56)
+            try answer.requirePhysicalAdapter(at: 0)
+            answer.put(profile.localMemory, at: 8)
+            answer.put(profile.nonLocalMemory, at: 24)
+            answer.put(profile.localMemory, at: 32)
+            answer.put(profile.nonLocalMemory, at: 40)
+        default:  // VIRTUALADDRESSINFO
+            try answer.clear(4)
             answer.put(UInt32(1), at: 0)
-        case 13, 56:  // DRIVERVERSION
-            try answer.require(4)
+        }
+    }
+
+    private func fillIdentity(
+        _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile
+    ) throws(Refusal) {
+        switch type {
+        case .adapterGuid, .adapterGuidRender:
+            try answer.clear(16)
+            answer.put(Array(profile.guid.prefix(16)), at: 0)
+        case .queryAdapterUniqueGuid:
+            try answer.clear(80)
+            answer.put(text: "{\(profile.guidText)}", at: 0, units: 40)
+        case .adapterAddress, .adapterAddressRender:  // which function it is, only the guest knows
+            try answer.require(12)
+            for offset in [0, 4, 8] { answer.put(UInt32.max, at: offset) }
+        case .adapterRegistryInfo, .adapterRegistryInfoRender:
+            try answer.clear(2080)
+            answer.put(text: profile.name, at: 0, units: 260)
+            answer.put(text: profile.name, at: 1560, units: 260)
+        case .physicalAdapterDeviceIds:
+            try answer.clear(from: 4, to: 28)
+            try answer.requirePhysicalAdapter(at: 0)
+            let ids = profile.deviceIDs
+            for (index, id) in [
+                ids.vendor, ids.device ?? (profile.isComputeOnly ? 0x008a : 0x008e), ids.subvendor, ids.subsystem,
+                ids.revision, ids.busType,
+            ].enumerated() { answer.put(id, at: 4 + 4 * index) }
+        case .gpuVersion:
+            try answer.clear(from: 4, to: 132)
+            try answer.requirePhysicalAdapter(at: 0)
+            answer.put(text: profile.name, at: 4, units: 32)
+            answer.put(text: profile.name, at: 68, units: 32)
+        case .physicalAdapterCount:
+            try answer.clear(4)
+            answer.put(UInt32(1), at: 0)
+        default:  // DRIVER_DESCRIPTION
+            try answer.clear(8192)
+            answer.put(text: profile.name, at: 0, units: 4096)
+        }
+    }
+
+    private func fillNodes(
+        _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile
+    ) throws(Refusal) {
+        func node(_ ordinal: UInt32) throws(Refusal) -> NodeProfile {
+            guard ordinal < UInt32(profile.nodes.count) else {
+                throw .invalid("node \(ordinal) of \(profile.nodes.count)")
+            }
+            return profile.nodes[Int(ordinal)]
+        }
+        switch type {
+        case .nodeMetadata:
+            try answer.clear(from: 4, to: 78)
+            let selector = answer.number(at: 0)
+            guard selector >> 16 == 0 else { throw .invalid("physical adapter \(selector >> 16)") }
+            let node = try node(selector)
+            answer.put(node.engineType, at: 4)
+            answer.put(text: node.name, at: 8, units: 32)
+            answer.put(UInt32(1), at: 72)
+            answer.put([1, 0], at: 76)
+        case .nodePerfData:
+            try answer.clear(from: 8, to: 56)
+            try answer.requirePhysicalAdapter(at: 4)
+            _ = try node(answer.number(at: 0))
+        case .adapterPerfData:
+            try answer.clear(from: 4, to: 64)
+            try answer.requirePhysicalAdapter(at: 0)
+        case .adapterPerfDataCaps:
+            try answer.clear(from: 4, to: 40)
+            try answer.requirePhysicalAdapter(at: 0)
+        default:  // TRACKEDWORKLOAD_SUPPORT: none
+            try answer.clear(from: 8, to: 12)
+            try answer.requirePhysicalAdapter(at: 0)
+        }
+    }
+
+    private func fillCapabilities(
+        _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile
+    ) throws(Refusal) {
+        switch type {
+        case .driverVersion, .driverVersionRender:
+            try answer.clear(4)
             answer.put(profile.wddmVersion, at: 0)
-        case 15, 57:  // ADAPTERTYPE
-            try answer.require(4)
+        case .adapterType, .adapterTypeRender:
+            try answer.clear(4)
             var kind = MessageBuilder<AdapterType>()
             kind.renderSupported = true
             kind.paravirtualized = true
             kind.computeOnly = profile.isComputeOnly
             answer.put(kind.bytes, at: 0)
-        case 17, 58:  // WDDM_1_2_CAPS: preemption at the end of a DMA buffer, a timeout resets one engine
-            try answer.require(12)
+        case .wddm12Caps, .wddm12CapsRender:  // preemption between DMA buffers, a timeout resets one engine
+            try answer.clear(12)
             answer.put(UInt32(100), at: 0)
             answer.put(UInt32(100), at: 4)
             answer.put(UInt32(1 << 2), at: 8)
-        case 18, 49:  // UMD_DRIVER_VERSION, KMD_DRIVER_VERSION
-            try answer.require(8)
+        case .umdDriverVersion, .kmdDriverVersion:
+            try answer.clear(8)
             answer.put(UInt64(1) << 48, at: 0)
-        case 22, 59, 32, 77:  // WDDM_1_3_CAPS, DRIVERCAPS_EXT, WDDM_3_0_CAPS
-            try answer.require(4)
-            answer.put(UInt32(0), at: 0)
-        case 24:  // WDDM_2_0_CAPS: 64-bit atomics, GpuMmu
-            try answer.require(4)
+        case .wddm20Caps:  // 64-bit atomics, GpuMmu
+            try answer.clear(4)
             answer.put(UInt32(0b011), at: 0)
-        case 25: try fillNodeMetadata(&answer, profile)
-        case 30:  // PHYSICALADAPTERCOUNT
-            try answer.require(4)
-            answer.put(UInt32(1), at: 0)
-        case 34:  // QUERY_GPUMMU_CAPS: read-only memory, cache coherent
-            try answer.require(12)
-            try answer.requirePhysicalAdapter(at: 0)
-            answer.put(UInt32(0b101), at: 4)
-            answer.put(UInt32(48), at: 8)
-        case 42:  // GETSEGMENTGROUPSIZE
-            try answer.require(56)
-            try answer.requirePhysicalAdapter(at: 0)
-            answer.put(profile.localMemory, at: 8)
-            answer.put(UInt64(0), at: 16)
-            answer.put(profile.nonLocalMemory, at: 24)
-            answer.put(profile.localMemory, at: 32)
-            answer.put(profile.nonLocalMemory, at: 40)
-            answer.put(UInt64(0), at: 48)
-        case 65, 66:  // DRIVER_DESCRIPTION
-            try answer.require(8192)
-            answer.put(text: profile.name, at: 0, units: 4096)
-        case 70:  // WDDM_2_7_CAPS
-            try answer.require(4)
+        case .wddm27Caps:  // supported, enabled, enabled by default
+            try answer.clear(4)
             answer.put(UInt32(profile.hardwareScheduling ? 0b111 : 0), at: 0)
-        case 75:  // WDDM_2_9_CAPS: stable, enabled
-            try answer.require(4)
+        case .wddm29Caps:  // stable, enabled
+            try answer.clear(4)
             answer.put(UInt32(profile.hardwareScheduling ? 0b110 : 0), at: 0)
-        default:
-            throw .invalid("adapter info type \(type)")
+        case .checkDriverUpdateStatus, .checkDriverUpdateStatusRender, .wddm13Caps, .wddm13CapsRender, .driverCapsExt,
+            .wddm30Caps, .crossAdapterResourceSupport:
+            try answer.clear(4)
+        case .blocklistKernel, .blocklistRuntime, .displayCaps: try answer.clear(8)
+        case .hwDrmSupport, .paravirtualizationRender: try answer.clear(1)
+        default: throw .invalid("adapter info type \(type)")
         }
-    }
-
-    private func fillNodeMetadata(_ answer: inout AdapterInfo, _ profile: AdapterProfile) throws(Refusal) {
-        try answer.require(78)
-        let selector = answer.number(at: 0)
-        let ordinal = Int(selector & 0xffff)
-        guard selector >> 16 == 0, profile.nodes.indices.contains(ordinal) else {
-            throw .invalid("node \(selector) of \(profile.nodes.count)")
-        }
-        let node = profile.nodes[ordinal]
-        answer.put(node.engineType, at: 4)
-        answer.put(text: node.name, at: 8, units: 32)
-        answer.put(UInt32(1), at: 72)
-        answer.put([1, 0], at: 76)
     }
 }
 
-/// The caller's buffer of a QUERYADAPTERINFO, being filled. What lies beyond the answer stays as received.
-struct AdapterInfo {
-    private(set) var bytes: [UInt8]
-
-    init(buffer: RawSpan) { bytes = WireArray<UInt8>(buffer).array() }
-
-    /// A smaller buffer than the structure is bad input (docs/protocol/semantics.md 17, size rule).
-    func require(_ count: Int) throws(Refusal) {
-        guard bytes.count >= count else { throw .invalid("a buffer of \(bytes.count) bytes for \(count)") }
-    }
-
-    func requirePhysicalAdapter(at offset: Int) throws(Refusal) {
-        guard number(at: offset) == 0 else { throw .invalid("physical adapter \(number(at: offset))") }
-    }
-
-    func number(at offset: Int) -> UInt32 {
-        (0..<4).reduce(0) { $0 | UInt32(bytes[offset + $1]) << UInt32(8 * $1) }
-    }
-
-    mutating func put<Number: FixedWidthInteger & UnsignedInteger>(_ value: Number, at offset: Int) {
-        for index in 0..<(Number.bitWidth / 8) {
-            bytes[offset + index] = UInt8(truncatingIfNeeded: value >> Number(8 * index))
+extension AdapterProfile {
+    /// ADAPTERGUID as text without braces.
+    var guidText: String {
+        let bytes = Array(guid.prefix(16)) + Array(repeating: 0, count: max(16 - guid.count, 0))
+        let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]
+        var text = ""
+        for (place, index) in order.enumerated() {
+            if [4, 6, 8, 10].contains(place) { text += "-" }
+            text += (bytes[index] < 16 ? "0" : "") + String(bytes[index], radix: 16)
         }
-    }
-
-    mutating func put(_ source: [UInt8], at offset: Int) {
-        bytes.replaceSubrange(offset..<offset + source.count, with: source)
-    }
-
-    /// UTF-16 with a terminator, cut to `units` code units and filled up with zeros.
-    mutating func put(text: String, at offset: Int, units: Int) {
-        var list = Array(text.utf16.prefix(units - 1))
-        list += Array(repeating: 0, count: units - list.count)
-        for (index, unit) in list.enumerated() { put(unit, at: offset + 2 * index) }
+        return text
     }
 }

@@ -62,6 +62,7 @@ extension SoftGPU {
         let queue = try call.pagingQueue(request.pagingQueue)
         let device = queue.device
         guard device.isActive else { throw .lost(device) }
+        try checkPaging(on: queue)
         let base = AddressSpace.plain(request.baseAddress)
         let minimum = AddressSpace.plain(request.minimumAddress)
         let maximum = AddressSpace.plain(request.maximumAddress)
@@ -101,10 +102,11 @@ extension SoftGPU {
             space.own(found, found + size)
             start = found
         }
-        space.put(start, start + size, mapping)
+        let operation = PagingOperation.map(
+            space, start: start, end: start + size, mapping, region: space.region(at: start))
         var reply = MessageBuilder<MapGpuVirtualAddress.Reply>()
         reply.virtualAddress = start
-        reply.pagingFenceValue = queue.completed
+        (reply.status, reply.pagingFenceValue) = perform(operation, on: queue)
         return reply.bytes
     }
 

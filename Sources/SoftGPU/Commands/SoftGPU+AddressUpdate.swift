@@ -141,10 +141,10 @@ extension SoftGPU {
     }
 
     /// Whether so many mappings fit, as others may have been made since the update was checked.
-    private func hasRoom(for pieces: Int, in space: AddressSpace) -> Bool {
+    func hasRoom(for pieces: Int, in space: AddressSpace) -> Bool {
         let limit = space.process.machine.options.limits.mappingsPerAddressSpace
         guard pieces <= limit, space.pieces <= limit - pieces else {
-            report(.warning, space.process, "UPDATEGPUVIRTUALADDRESS", nil, "no room for \(pieces) mappings")
+            report(.warning, space.process, "", nil, "no room for \(pieces) mappings")
             return false
         }
         return true

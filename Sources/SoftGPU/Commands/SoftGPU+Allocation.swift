@@ -149,11 +149,17 @@ extension SoftGPU {
     }
 
     private func checkCommit(of wishes: [Wish], _ call: Call) throws(Refusal) {
-        var total = call.machine.committedBytes
-        for wish in wishes {
-            total += wish.size
-            guard total <= call.machine.options.limits.memory else {
-                throw Refusal(.noMemory, "the guest's limit of \(call.machine.options.limits.memory) bytes is reached")
+        var total: UInt64 = 0
+        for wish in wishes { total = min(total + wish.size, 1 << 62) }
+        try checkCommit(of: total, in: call.machine)
+    }
+
+    /// Whether a guest may have so many bytes more; what it has offered goes for them.
+    func checkCommit(of size: UInt64, in machine: VirtualMachine) throws(Refusal) {
+        let limit = machine.options.limits.memory
+        while size > limit || machine.committedBytes > limit - size {
+            guard decommitNext(in: machine, of: nil) else {
+                throw Refusal(.noMemory, "\(size) bytes more than \(machine.committedBytes), of at most \(limit)")
             }
         }
     }
@@ -190,7 +196,8 @@ extension SoftGPU {
         let memory = AllocationMemory(
             machine: machine, adapter: device.adapter, id: id, size: wish.size, group: wish.group,
             isCPUVisible: wish.isCPUVisible, isCached: wish.isCached, backing: backing)
-        machine.committedBytes += wish.size
+        memory.creator = device.process
+        commit(memory)
         let allocation = Allocation(
             order: freshID(), memory: memory, device: device, isOwner: true, privateData: data)
         memory.opens.append(allocation)
@@ -212,13 +219,16 @@ extension SoftGPU {
         }
     }
 
-    private func span(
+    func span(
         _ file: MemoryFile, _ length: UInt64, alignment: UInt64, _ machine: VirtualMachine
     ) throws(Refusal) -> MemorySpan {
-        let offset =
+        func allocate() -> UInt64? {
             file == .ioSpace
-            ? machine.allocateIOSpace(length, alignment: alignment)
-            : machine.localPages.allocate(length, alignment: alignment)
+                ? machine.allocateIOSpace(length, alignment: alignment)
+                : machine.localPages.allocate(length, alignment: alignment)
+        }
+        var offset = allocate()
+        while offset == nil, decommitNext(in: machine, of: file) { offset = allocate() }
         guard let offset else {
             throw Refusal(
                 .noMemory, "no \(length) bytes left in the guest's \(file == .ioSpace ? "IO space" : "local memory")")

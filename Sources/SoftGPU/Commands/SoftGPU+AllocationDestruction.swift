@@ -85,19 +85,22 @@ extension SoftGPU {
             memory.detach()
             refreshMappings(of: memory)
             if let shadow = pages.shadow { release(shadow, of: memory.machine, after: memory.spaces) }
-            memory.machine.committedBytes -= memory.size
+            uncommit(memory)
             return
         }
+        let isOffered = considerOffer(of: memory)
         refreshMappings(of: memory)
+        if isOffered { settleOffer(of: memory) }
         if memory.opens.isEmpty, (allocation.content?.nameCount ?? 0) == 0 { releaseMemory(memory) }
     }
 
     /// Gives an allocation's memory back; nothing names it any more.
     func releaseMemory(_ memory: AllocationMemory) {
+        memory.machine.offered[memory.id] = nil
         guard case .span(let span) = memory.backing else { return }
         memory.detach()
         release(span, of: memory.machine, after: memory.spaces)
-        memory.machine.committedBytes -= memory.size
+        uncommit(memory)
     }
 
     /// Ends one handle to a resource whose allocations are gone.

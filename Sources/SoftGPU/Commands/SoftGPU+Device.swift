@@ -5,6 +5,7 @@ extension SoftGPU {
     func createDevice(_ request: MessageView<CreateDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
         let process = try call.requireProcess()
         guard call.target.handle != nil else { throw .invalid("the adapter is not open") }
+        guard !call.target.isStopped else { throw Refusal(.deviceRemoved, "the adapter is stopped") }
         let device = Device(
             process: process, adapter: call.target, disablesTimeout: request.flagsDisableGpuTimeout,
             errorCookie: request.errorCode)

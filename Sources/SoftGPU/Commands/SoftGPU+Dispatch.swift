@@ -99,11 +99,7 @@ extension SoftGPU {
     }
 
     private func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {
-        effects.append(
-            .report(
-                Diagnostic(
-                    severity: .info, guest: call.machine.id, process: call.process.map { ($0.handle, $0.pid) },
-                    command: command, status: refusal.status, reason: refusal.reason)))
+        report(.info, call, command, refusal.status, refusal.reason)
     }
 
     private func reportPacket(_ machine: VirtualMachine, _ command: String, _ reason: String) {

@@ -19,13 +19,19 @@ extension SoftGPU {
             answer(CreateNtSharedObject.Request.self, bytes, call, failing: .zeroHandle, createNtSharedObject)
         case .destroyNtSharedObject:
             answerStatus(DestroyNtSharedObject.Request.self, bytes, call, destroyNtSharedObject)
+        case .isFeatureEnabledGlobal:
+            answer(
+                IsFeatureEnabledGlobal.Request.self, bytes, call, failing: Self.plainStatus, isFeatureEnabledGlobal)
+        case .notifyProcessFreeze: answerNotice("\(command)", call) { $0.isFrozen = true }
+        case .notifyProcessThaw: answerNotice("\(command)", call) { $0.isFrozen = false }
+        case .queryEtwSession: complete(call.completion, [UInt8](repeating: 0, count: 32))
+        case .completeTransaction: complete(call.completion, StatusReply.bytes(.success))
         case .setIoSpaceRegion: answerStatus(SetIoSpaceRegion.Request.self, bytes, call, setIoSpaceRegion)
         case .shareObjectWithHost:
             answer(
                 ShareObjectWithHost.Request.self, bytes, call, failing: .status(offset: 0)
             ) { (_, _) throws(Refusal) in throw .notSupported("objects are not shared with host processes") }
-        default:
-            refuse("\(command)", call, "not provided")
+        case .signalFence: refuse("\(command)", call, "only kernel components of a Windows guest signal so")
         }
     }
 
@@ -43,6 +49,17 @@ extension SoftGPU {
         case .queryAdapterInfo: answerQueryAdapterInfo(bytes, call)
         case .flushHeapTransitions:
             answerStatus(FlushHeapTransitions.Request.self, bytes, call) { (_, _) throws(Refusal) in }
+
+        case .escape: answer(Escape.Request.self, bytes, call, failing: .short, escape)
+        case .queryStatistics:
+            answer(QueryStatistics.Request.self, bytes, call, failing: Self.plainStatus, queryStatistics)
+        case .queryClockCalibration:
+            answer(QueryClockCalibration.Request.self, bytes, call, failing: Self.plainStatus, queryClockCalibration)
+        case .isFeatureEnabled:
+            answer(IsFeatureEnabled.Request.self, bytes, call, failing: Self.plainStatus, isFeatureEnabled)
+        case .adapterStop: adapterStop(call)
+        case .flushAdapter, .setQueuedLimit: complete(call.completion, StatusReply.bytes(.success))
+        case .logEvent: logEvent(bytes, call)
 
         // Device
         case .createDevice:
@@ -70,6 +87,17 @@ extension SoftGPU {
         case .unlock2: answerStatus(Unlock2.Request.self, bytes, call, unlock2)
         case .openResource:
             answer(OpenResource.Request.self, bytes, call, failing: .status(offset: 4), openResource)
+        case .setAllocationPriority:
+            answerStatus(SetAllocationPriority.Request.self, bytes, call, setAllocationPriority)
+        case .getAllocationPriority:
+            answer(GetAllocationPriority.Request.self, bytes, call, failing: Self.plainStatus, getAllocationPriority)
+        case .updateAllocationProperty:
+            answer(
+                UpdateAllocationProperty.Request.self, bytes, call, failing: .status(offset: 8),
+                updateAllocationProperty)
+        case .offerAllocations: answerStatus(OfferAllocations.Request.self, bytes, call, offerAllocations)
+        case .reclaimAllocations:
+            answer(ReclaimAllocations.Request.self, bytes, call, failing: .status(offset: 8), reclaimAllocations)
         case .invalidateCache: answerStatus(InvalidateCache.Request.self, bytes, call, invalidateCache)
 
         // Residency
@@ -82,6 +110,12 @@ extension SoftGPU {
         case .evict: answer(Evict.Request.self, bytes, call, failing: .short, evict)
         case .queryVideoMemoryInfo:
             answer(QueryVideoMemoryInfo.Request.self, bytes, call, failing: .short, queryVideoMemoryInfo)
+
+        case .changeVideoMemoryReservation:
+            answerStatus(ChangeVideoMemoryReservation.Request.self, bytes, call, changeVideoMemoryReservation)
+        case .queryAllocationResidency:
+            answer(
+                QueryAllocationResidency.Request.self, bytes, call, failing: Self.plainStatus, queryAllocationResidency)
 
         // GPU virtual addresses
         case .reserveGpuVirtualAddress:
@@ -106,6 +140,12 @@ extension SoftGPU {
                 CreateHwQueue.Request.self, bytes, call, failing: .echo(status: 24, results: 28..<56),
                 createHwQueue)
         case .destroyHwQueue: answerStatus(DestroyHwQueue.Request.self, bytes, call, destroyHwQueue)
+        case .setContextSchedulingPriority:
+            answerStatus(SetContextSchedulingPriority.Request.self, bytes, call, setContextSchedulingPriority)
+        case .getContextSchedulingPriority:
+            answer(
+                GetContextSchedulingPriority.Request.self, bytes, call, failing: Self.plainStatus,
+                getContextSchedulingPriority)
         case .submitCommand: answerStatus(SubmitCommand.Request.self, bytes, call, submitCommand)
         case .submitCommandToHwQueue:
             answerStatus(SubmitCommandToHwQueue.Request.self, bytes, call, submitCommandToHwQueue)
@@ -120,13 +160,12 @@ extension SoftGPU {
             answerStatus(WaitForSyncObjectFromGpu.Request.self, bytes, call, waitForSyncObjectFromGpu)
         case .signalSyncObject: answerStatus(SignalSyncObject.Request.self, bytes, call, signalSyncObject)
 
-        default:
-            answerNotProvided(command, bytes, call)
+        // What a Windows guest may ask and this adapter does not provide (docs/protocol/semantics.md 3, 8.5, 10, 21)
+        case .ddiQueryAdapterInfo, .ddiGetNodeMetadata, .getDriverStoreFile, .readDriverStoreFile, .getNextHardLink,
+            .queryResourceInfo, .isSyncObjectSignaled, .signalFenceNtSharedByRef:
+            refuse("\(command)", call, "its layout is not known")
+        case .presentHistoryToken, .setRedirectedFlipFenceValue, .blt, .cddGdiCommand, .cddSyncGpuAccess:
+            refuse("\(command)", call, "there is no display")
         }
-    }
-
-    /// A command of the protocol that this adapter does not provide yet: NOT_SUPPORTED in its own failure form.
-    private func answerNotProvided(_ command: VGPUCommand, _ bytes: RawSpan, _ call: Call) {
-        refuse("\(command)", call, "not provided by this adapter")
     }
 }

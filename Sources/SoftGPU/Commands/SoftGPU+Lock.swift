@@ -13,7 +13,9 @@ extension SoftGPU {
             }
             throw .invalid("allocation \(request.allocation) is not CPU-visible")
         }
-        guard !memory.isOffered else { throw .invalid("allocation \(request.allocation) is offered") }
+        guard allocation.offer == nil, memory.offer == nil else {
+            throw .invalid("allocation \(request.allocation) is offered")
+        }
         // The guest computes the size in 32 bits.
         guard memory.size < 1 << 32 else { throw .invalid("an allocation of \(memory.size) bytes cannot be locked") }
         // A second lock is legal: the guest sends no unlock when its own part fails (docs/protocol/findings.md D13).

@@ -34,6 +34,7 @@ extension SoftGPU {
     }
 
     func destroy(_ queue: PagingQueue) {
+        finishPaging(of: queue)
         queue.device.pagingQueues[queue.handle] = nil
         queue.device.process.leave(queue.handle)
         close(queue.fence)
@@ -45,6 +46,7 @@ extension SoftGPU {
         let queue = try call.pagingQueue(request.pagingQueue)
         let device = queue.device
         guard device.isActive else { throw .lost(device) }
+        try checkPaging(on: queue)
         guard !request.flagsMustSucceed || request.flagsCantTrimFurther else {
             throw .invalid("MustSucceed without CantTrimFurther")
         }
@@ -56,7 +58,9 @@ extension SoftGPU {
         allocations.reserveCapacity(handles.count)
         for index in handles.indices {
             let allocation = try call.allocation(handles[index], on: device)
-            guard !allocation.memory.isOffered else { throw .invalid("allocation \(handles[index]) is offered") }
+            guard allocation.offer == nil, allocation.memory.offer == nil else {
+                throw .invalid("allocation \(handles[index]) is offered")
+            }
             allocations.append(allocation)
         }
         var reply = MessageBuilder<MakeResident.Reply>()
@@ -72,7 +76,14 @@ extension SoftGPU {
             reply.status = .noMemory
             return reply.bytes
         }
+        let arriving = allocations.filter { !$0.memory.isVisible || $0.memory.isArriving }.map(\.memory)
+        guard !arriving.isEmpty else {
+            for allocation in allocations { addResidency(allocation) }
+            return reply.bytes
+        }
+        for memory in arriving { memory.isArriving = true }
         for allocation in allocations { addResidency(allocation) }
+        (reply.status, reply.pagingFenceValue) = perform(.arrive(arriving), on: queue)
         return reply.bytes
     }
 
@@ -97,24 +108,12 @@ extension SoftGPU {
         var leaving: [Allocation] = []
         for allocation in allocations where allocation.residencyCount > 0 {
             let memory = allocation.memory
-            let wasResident = memory.isResident
+            let wasVisible = memory.isVisible
             removeResidency(allocation)
-            if wasResident, !memory.isResident { leaving.append(allocation) }
+            if !memory.isResident { memory.isArriving = false }
+            if wasVisible, !memory.isVisible { leaving.append(allocation) }
         }
-        let seen = leaving.filter { !$0.mappedStarts.isEmpty || $0.memory.opens.count > 1 }
-        let limit = device.process.machine.options.limits.queuedPacketsPerProcess
-        let weight = seen.count.multipliedSaturating(by: device.queues.count)
-        for allocation in seen { allocation.memory.lingering += 1 }
-        // A process that has too much queued already loses the memory at once.
-        if device.process.queuedPackets.addingSaturating(weight) <= limit,
-            append(.eviction, of: seen, behindWorkOf: device)
-        {
-            return
-        }
-        for allocation in seen {
-            allocation.memory.lingering -= 1
-            refreshMappings(of: allocation.memory)
-        }
+        withdraw(leaving.filter { !$0.mappedStarts.isEmpty || $0.memory.opens.count > 1 }, of: device)
     }
 
     /// Counts that the guest's driver allows in one list (docs/protocol/semantics.md 1.5).

@@ -100,6 +100,9 @@ extension SoftGPU {
         var allocations: [Allocation] = []
         do throws(Refusal) {
             for memory in content.memories.elements {
+                // Who opens it needs what is in it, whatever the others have offered.
+                guard reinstate(memory) else { throw Refusal(.noMemory, "no memory for what was offered") }
+                refreshMappings(of: memory)
                 let allocation = Allocation(
                     order: freshID(), memory: memory, device: device, isOwner: false, privateData: [])
                 allocation.content = content

@@ -25,6 +25,7 @@ extension SoftGPU {
             updates: makeQueue(on: device, node, disablesTimeout: disablesTimeout))
         context.handle = try device.process.enter(.context(context))
         device.contexts[context.handle] = context
+        device.process.clientHint = request.clientHint
         // The reply is the request with the handle in it; private data goes back as it came.
         let length = Int(request.requiredReplyLength(under: call.machine.interfaceVersion))
         var reply = MessageBuilder<CreateContextVirtual.Request>(copying: request, byteCount: length)
@@ -69,8 +70,7 @@ extension SoftGPU {
         let queue = makeQueue(
             on: device, context.queue.node,
             disablesTimeout: context.disablesTimeout || request.flagsDisableGpuTimeout)
-        queue.priority = context.priority
-        queue.inProcessPriority = context.inProcessPriority
+        apply(priorityOf: context, to: queue)
         let hwQueue = HwQueue(context: context, queue: queue, progressFence: fence)
         do throws(Refusal) {
             hwQueue.handle = try device.process.enter(.hwQueue(hwQueue))

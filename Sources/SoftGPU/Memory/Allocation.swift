@@ -21,23 +21,43 @@ final class AllocationMemory: Ordered {
     var opens = OrderedList<Allocation>()
     /// The process whose budget its residency counts against, while it is resident.
     var payer: GuestProcess?
+    /// The process that made it, for statistics.
+    weak var creator: GuestProcess?
     /// Address spaces whose workers may have it mapped.
     private(set) var spaces: [AddressSpace] = []
 
-    /// OFFERALLOCATIONS has been called and RECLAIMALLOCATIONS not yet.
-    var isOffered = false
+    /// Given up for the time being by everyone who has it open (docs/protocol/semantics.md 13).
+    var offer: Offer?
+    /// On its way in behind a paging queue's fence.
+    var isArriving = false
 
     /// Whether it is on a device's residency list.
     var isResident: Bool { residency > 0 }
 
     /// Whether the GPU may touch it.
-    var isVisible: Bool { residency > 0 || lingering > 0 }
+    var isVisible: Bool {
+        lingering > 0 || (offer == nil && !isArriving && (residency > 0 || machine.options.allowsNonResidentAccess))
+    }
 
     enum Backing {
         case span(MemorySpan)
         case guestPages(GuestPages)
-        /// The guest took its pages back.
+        /// Offered and released under pressure: reclaiming needs memory anew.
+        case decommitted(MemoryFile)
+        /// The guest took its pages back, or nobody names it any more.
         case detached
+    }
+
+    /// An offer that is in force.
+    struct Offer {
+        /// Lower goes first under pressure, then what was offered earlier.
+        let priority: UInt32
+        let order: UInt64
+        /// The pages may go, not just what is in them.
+        let allowsDecommit: Bool
+        /// No worker sees it any more.
+        var isSettled = false
+        var isDiscarded = false
     }
 
     init(
@@ -59,16 +79,28 @@ final class AllocationMemory: Ordered {
         if case .guestPages = backing { true } else { false }
     }
 
+    /// Whether there is nothing to be seen through its mappings.
     var isDetached: Bool {
-        if case .detached = backing { true } else { false }
+        switch backing {
+        case .detached, .decommitted: true
+        case .span, .guestPages: false
+        }
     }
 
     /// Takes the backing away: nothing is seen through any mapping of this memory.
     func detach() { backing = .detached }
 
+    /// Takes the backing away for as long as the memory is offered.
+    func decommit(_ file: MemoryFile) { backing = .decommitted(file) }
+
+    /// Puts other memory in the place of what was decommitted.
+    func recommit(_ span: MemorySpan) { backing = .span(span) }
+
     /// Notes that an address space shows this memory.
     func note(_ space: AddressSpace) {
-        if !spaces.contains(where: { $0 === space }) { spaces.append(space) }
+        guard !spaces.contains(where: { $0 === space }) else { return }
+        spaces.removeAll(where: \.isClosed)
+        spaces.append(space)
     }
 
     /// How many mappings of a worker's kernel a range takes.
@@ -84,7 +116,7 @@ final class AllocationMemory: Ordered {
             [MemorySpan(file: span.file, offset: span.offset + offset, length: length)]
         case .guestPages(let pages):
             pages.spans(offset: offset, length: length)
-        case .detached:
+        case .decommitted, .detached:
             []
         }
     }
@@ -104,6 +136,14 @@ final class Allocation: Ordered {
     /// MAKERESIDENT minus EVICT.
     var residencyCount = 0
     var isLocked = false
+    /// What its holder offered it with, until it is reclaimed.
+    var offer: (priority: UInt32, allowsDecommit: Bool)?
+    /// Its content went while it was offered, and its holder has not been told.
+    var hasLostContent = false
+    /// D3DDDI_ALLOCATIONPRIORITY; orders eviction.
+    var priority: UInt32 = 0x7800_0000
+    /// UPDATEALLOCATIONPROPERTY's supported segments, a bit for each.
+    var segments: UInt32 = 0b11
     var isDestroyed = false
     /// It was visible when its handle went, and is until its mappings go.
     var lingers = false

@@ -8,6 +8,7 @@ extension SoftGPU {
         var spaces: [AddressSpaceID]
         let spans: [MemorySpan]
         let replies: [DeferredReply]
+        let offers: [(memory: AllocationMemory, order: UInt64)]
     }
 
     /// What one input lets go in one guest: one barrier is enough for all of it.
@@ -16,6 +17,7 @@ extension SoftGPU {
         var spaces: [AddressSpace] = []
         var spans: [MemorySpan] = []
         var replies: [DeferredReply] = []
+        var offers: [(memory: AllocationMemory, order: UInt64)] = []
 
         mutating func wait(for others: [AddressSpace]) {
             for space in others where !spaces.contains(where: { $0 === space }) { spaces.append(space) }
@@ -37,6 +39,13 @@ extension SoftGPU {
         releases[index].wait(for: spaces)
     }
 
+    /// Settles an offer once all these workers have done what they were told so far.
+    func settle(_ offer: UInt64, of memory: AllocationMemory, after spaces: [AddressSpace]) {
+        let index = releases(of: memory.machine)
+        releases[index].offers.append((memory, offer))
+        releases[index].wait(for: spaces)
+    }
+
     private func releases(of machine: VirtualMachine) -> Int {
         if let index = releases.firstIndex(where: { $0.machine === machine }) { return index }
         releases.append(Releases(machine: machine))
@@ -50,7 +59,8 @@ extension SoftGPU {
         for release in all {
             let spaces = release.spaces.filter(\.isOpen).map(\.id).sorted()
             let pending = PendingBarrier(
-                machine: release.machine, spaces: spaces, spans: release.spans, replies: release.replies)
+                machine: release.machine, spaces: spaces, spans: release.spans, replies: release.replies,
+                offers: release.offers)
             guard !spaces.isEmpty else {
                 pass(pending)
                 continue
@@ -71,6 +81,7 @@ extension SoftGPU {
             }
         }
         for reply in barrier.replies { settle(reply) }
+        for (memory, order) in barrier.offers { offerSettled(memory, order) }
     }
 
     /// An address space has no worker any more: nobody waits for it.

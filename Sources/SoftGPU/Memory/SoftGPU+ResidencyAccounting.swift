@@ -1,43 +1,72 @@
 import DXGProtocol
 
-/// Which memory is resident, and who pays for it (docs/protocol/semantics.md 12.1).
+/// Which memory is there and resident, and who pays for it (docs/protocol/semantics.md 12.1).
 extension SoftGPU {
+    // MARK: Commitment
+
+    func commit(_ memory: AllocationMemory) {
+        let physical = memory.adapter.physical
+        let group = memory.group.rawValue
+        memory.machine.committedBytes += memory.size
+        memory.creator?.committedBytes[memory.adapter.index][group] += memory.size
+        physical.committedBytes[group] += memory.size
+        physical.committedCount[group] += 1
+        physical.created.count &+= 1
+        physical.created.bytes &+= memory.size
+    }
+
+    func uncommit(_ memory: AllocationMemory) {
+        let physical = memory.adapter.physical
+        let group = memory.group.rawValue
+        memory.machine.committedBytes -= memory.size
+        memory.creator?.committedBytes[memory.adapter.index][group] -= memory.size
+        physical.committedBytes[group] -= memory.size
+        physical.committedCount[group] -= 1
+        physical.destroyed.count &+= 1
+        physical.destroyed.bytes &+= memory.size
+    }
+
+    // MARK: Residency
+
+    /// Gives a handle residency. What that does to mappings is seen by ``refreshMappings(of:)`` afterwards.
     func addResidency(_ allocation: Allocation) {
         allocation.residencyCount += 1
         let memory = allocation.memory
         memory.residency += 1
         guard memory.residency == 1 else { return }
-        charge(memory, to: allocation.device.process)
-        if memory.lingering == 0 { refreshMappings(of: memory) }
+        settleCharge(of: memory)
     }
 
     /// Takes a handle's residency away. What that does to mappings is seen by ``refreshMappings(of:)`` afterwards.
     func removeResidency(_ allocation: Allocation, count: Int = 1) {
         guard count > 0 else { return }
         allocation.residencyCount -= count
-        let memory = allocation.memory
-        memory.residency -= count
-        if memory.residency == 0 {
-            charge(memory, to: nil)
-        } else if allocation.residencyCount == 0, memory.payer === allocation.device.process {
-            let resident = memory.opens.elements.filter { $0.residencyCount > 0 }
-            let heir = resident.first { $0.device.process === memory.payer } ?? resident.first
-            charge(memory, to: heir?.device.process)
-        }
+        allocation.memory.residency -= count
+        settleCharge(of: allocation.memory)
     }
 
-    /// The process whose MAKERESIDENT brought the memory in pays for it until its residency ends.
+    /// The process whose MAKERESIDENT brought the memory in pays for it until its residency ends; then another that
+    /// has it resident. What is offered is paid for by nobody.
+    func settleCharge(of memory: AllocationMemory) {
+        guard memory.residency > 0, memory.offer == nil else { return charge(memory, to: nil) }
+        let users = memory.opens.elements.lazy.filter { $0.residencyCount > 0 }.map(\.device.process)
+        if let payer = memory.payer, users.contains(where: { $0 === payer }) { return }
+        charge(memory, to: users.first)
+    }
+
     private func charge(_ memory: AllocationMemory, to process: GuestProcess?) {
         let adapter = memory.adapter
         let group = memory.group.rawValue
         if let payer = memory.payer {
             payer.residentBytes[adapter.index][group] -= memory.size
             adapter.physical.residentBytes[group] -= memory.size
+            adapter.physical.residentCount[group] -= 1
         }
         memory.payer = process
         guard let process else { return }
         process.residentBytes[adapter.index][group] += memory.size
         adapter.physical.residentBytes[group] += memory.size
+        adapter.physical.residentCount[group] += 1
     }
 
     func refreshMappings(of memory: AllocationMemory) {
@@ -46,16 +75,36 @@ extension SoftGPU {
         }
     }
 
-    /// All work that was queued before a destruction or an eviction has ended on one more queue.
+    /// Takes memory out of sight that is not to be seen any more, by new work at once and by queued work when it is
+    /// done; `isNow` tells that none needs it.
+    func withdraw(_ allocations: [Allocation], of device: Device, isNow: Bool = false) {
+        // It is visible while it lingers; who withdraws it has seen to it that it is not otherwise.
+        for allocation in allocations { allocation.memory.lingering += 1 }
+        let limit = device.process.machine.options.limits.queuedPacketsPerProcess
+        let weight = allocations.count.multipliedSaturating(by: device.queues.count)
+        // A process that has too much queued already loses the memory at once.
+        if !isNow, device.process.queuedPackets.addingSaturating(weight) <= limit,
+            append(.withdrawal, of: allocations, behindWorkOf: device)
+        {
+            return
+        }
+        for allocation in allocations { finishWithdrawal(of: allocation.memory) }
+    }
+
+    private func finishWithdrawal(of memory: AllocationMemory) {
+        memory.lingering -= 1
+        refreshMappings(of: memory)
+        settleOffer(of: memory)
+    }
+
+    /// All work that was queued before a destruction or a withdrawal has ended on one more queue.
     func arrive(at checkpoint: Checkpoint) {
         checkpoint.queuesLeft -= 1
         guard checkpoint.queuesLeft == 0 else { return }
         for allocation in checkpoint.allocations {
             switch checkpoint.kind {
             case .destruction: finishDestruction(of: allocation)
-            case .eviction:
-                allocation.memory.lingering -= 1
-                refreshMappings(of: allocation.memory)
+            case .withdrawal: finishWithdrawal(of: allocation.memory)
             }
         }
     }

@@ -12,6 +12,12 @@ final class GuestProcess {
     var spaces: [AddressSpace?]
     /// Bytes resident per adapter and memory segment group.
     var residentBytes: [[UInt64]]
+    /// Bytes of its allocations per adapter and memory segment group.
+    var committedBytes: [[UInt64]]
+    /// The hint of the context that it made last.
+    var clientHint: UInt32 = 0
+    /// Between NOTIFYPROCESSFREEZE and NOTIFYPROCESSTHAW.
+    var isFrozen = false
     /// Bytes reserved per adapter and memory segment group (CHANGEVIDEOMEMORYRESERVATION).
     var reservedBytes: [[UInt64]]
     /// Monitored fences that GPU code can write, per adapter: mapped for it, and with the right to signal.
@@ -30,6 +36,7 @@ final class GuestProcess {
         objects = HandleTable(uniques: [1, 3], limit: machine.options.limits.objectsPerProcess)
         spaces = Array(repeating: nil, count: machine.adapters.count)
         residentBytes = Array(repeating: [0, 0], count: machine.adapters.count)
+        committedBytes = residentBytes
         reservedBytes = residentBytes
         gpuFences = Array(repeating: [:], count: machine.adapters.count)
     }
@@ -64,6 +71,8 @@ final class Device {
     var drainingQueues: [UInt64: Queue] = [:]
     /// CPU waits made on this device that have not fired, by their order.
     var waits: [UInt64: CPUWait] = [:]
+    /// The paging operation that is being done, if any, and when it is done.
+    var paging: (queue: PagingQueue, due: Instant)?
     /// Jobs that are on a worker.
     var runningJobs: [JobID: RunningJob] = [:]
 

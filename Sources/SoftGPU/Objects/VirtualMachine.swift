@@ -16,6 +16,8 @@ final class VirtualMachine {
     var localPages: PageAllocator
     /// Bytes of all allocations.
     var committedBytes: UInt64 = 0
+    /// Memory whose offer is in force and that no worker sees, by its id.
+    var offered: [UInt64: AllocationMemory] = [:]
 
     var processes: HandleTable<GuestProcess>
     /// VM-wide names: global sync object handles and NT-shared handles (docs/protocol/semantics.md 1.9, 15.1).
@@ -91,6 +93,12 @@ final class VirtualAdapter {
     let physical: PhysicalAdapter
     /// What OPENADAPTER gave, while the adapter is open.
     var handle: D3DKMTHandle?
+    /// Taken offline: too many timeouts, or ADAPTERSTOP.
+    var isStopped = false
+    /// When its work ran into the timeout, within the last window.
+    var timeouts: [Instant] = []
+    /// Timeouts in all.
+    var timeoutCount: UInt32 = 0
 
     init(index: Int, vgpuLUID: LUID, physical: PhysicalAdapter) {
         self.index = index
@@ -103,8 +111,15 @@ final class VirtualAdapter {
 final class PhysicalAdapter {
     let profile: AdapterProfile
     let nodes: [Node]
-    /// Bytes resident per memory segment group.
+    /// Bytes and allocations resident per memory segment group.
     var residentBytes: [UInt64] = [0, 0]
+    var residentCount: [UInt32] = [0, 0]
+    /// Bytes and allocations that exist per memory segment group.
+    var committedBytes: [UInt64] = [0, 0]
+    var committedCount: [UInt32] = [0, 0]
+    /// Allocations and bytes that were made and destroyed so far.
+    var created: (count: UInt32, bytes: UInt64) = (0, 0)
+    var destroyed: (count: UInt32, bytes: UInt64) = (0, 0)
 
     init(profile: AdapterProfile) {
         self.profile = profile

@@ -6,7 +6,7 @@ final class Node {
     /// What is on workers, in the order of starting.
     var running: [RunningJob] = []
     /// Nanoseconds of execution so far, for statistics.
-    var runningNanoseconds: UInt64 = 0
+    private(set) var use = NodeUse()
 
     /// Nanoseconds that each guest has had, for fairness among those that want the node now.
     private var shares: [GuestID: UInt64] = [:]
@@ -16,6 +16,18 @@ final class Node {
     private var floor: UInt64 = 0
 
     init(ordinal: Int) { self.ordinal = ordinal }
+
+    /// Counts a packet that has been queued or has ended.
+    func count(_ kind: NodeUse.Kind, of queue: Queue, hasEnded: Bool) {
+        use.count(kind, hasEnded: hasEnded)
+        queue.line.use.count(kind, hasEnded: hasEnded)
+    }
+
+    /// Counts a command buffer that ended in an error.
+    func countFault(of queue: Queue) {
+        use.faulted &+= 1
+        queue.line.use.faulted &+= 1
+    }
 
     func share(of guest: GuestID) -> UInt64 { shares[guest] ?? 0 }
 
@@ -55,7 +67,8 @@ final class Node {
     func end(_ job: RunningJob, nanoseconds: UInt64) {
         running.removeAll { $0 === job }
         job.queue.line.isBusy = false
-        runningNanoseconds &+= nanoseconds
+        use.nanoseconds &+= nanoseconds
+        job.queue.line.use.nanoseconds &+= nanoseconds
         let guest = job.device.process.machine.id
         shares[guest, default: 0] &+= nanoseconds
         demand[guest, default: 1] -= 1
@@ -68,11 +81,34 @@ final class Node {
     }
 }
 
+/// What has been done on a node, for QUERYSTATISTICS.
+struct NodeUse {
+    enum Kind: Int {
+        case render = 0
+        case wait = 4
+        case signal = 5
+    }
+
+    /// Of execution.
+    var nanoseconds: UInt64 = 0
+    /// By kind of packet.
+    private(set) var submitted: [UInt32] = Array(repeating: 0, count: 8)
+    private(set) var completed: [UInt32] = Array(repeating: 0, count: 8)
+    /// Command buffers that ended in an error.
+    var faulted: UInt32 = 0
+
+    mutating func count(_ kind: Kind, hasEnded: Bool) {
+        if hasEnded { completed[kind.rawValue] &+= 1 } else { submitted[kind.rawValue] &+= 1 }
+    }
+}
+
 /// The ready queues of one address space on one node. At most one of its queues runs there at a time.
 final class ReadyLine {
     /// Best first: by priority, priority in the process, age.
     private(set) var queues: [Queue] = []
     var isBusy = false
+    /// What the address space has had of the node.
+    var use = NodeUse()
 
     var isEmpty: Bool { queues.isEmpty }
 

@@ -40,6 +40,9 @@ final class Queue {
         self.disablesTimeout = disablesTimeout
     }
 
+    /// What is queued, oldest first.
+    var queued: [Packet] { Array(packets) }
+
     /// Whether something is queued or on a worker.
     var hasWork: Bool {
         if case .running = state { true } else { !packets.isEmpty }
@@ -59,6 +62,16 @@ enum Packet {
     case wait(WaitPacket)
     case updateAddresses(AddressUpdate)
     case checkpoint(Checkpoint)
+
+    /// As what it counts in statistics.
+    var use: NodeUse.Kind? {
+        switch self {
+        case .submit: .render
+        case .signal: .signal
+        case .wait: .wait
+        case .updateAddresses, .checkpoint: nil
+        }
+    }
 
     /// How much it counts towards the limit of what a process may have queued: one for each thing that it names.
     var weight: Int {
@@ -81,7 +94,7 @@ final class Checkpoint {
 
     enum Kind {
         case destruction
-        case eviction
+        case withdrawal
     }
 
     init(_ kind: Kind, of allocations: [Allocation], queues: Int) {
@@ -268,8 +281,10 @@ final class PagingQueue {
     var handle = D3DKMTHandle.none
     let priority: Int32
     let fence: SyncObjectOpen
-    /// The last operation done; 0 before the first asynchronous one.
+    /// The last operation done, and the last one asked for; 0 before the first asynchronous one.
     var completed: UInt64 = 0
+    var submitted: UInt64 = 0
+    var operations: Deque<(value: UInt64, operation: PagingOperation)> = []
 
     init(device: Device, priority: Int32, fence: SyncObjectOpen) {
         self.device = device

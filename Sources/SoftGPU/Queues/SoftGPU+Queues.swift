@@ -11,6 +11,7 @@ extension SoftGPU {
     func append(_ packet: Packet, to queue: Queue) {
         queue.device.process.queuedPackets += packet.weight
         queue.packets.append(packet)
+        if let use = packet.use { queue.node.count(use, of: queue, hasEnded: false) }
         look(at: queue)
     }
 
@@ -73,7 +74,7 @@ extension SoftGPU {
                 arrive(at: checkpoint)
             case .submit(let submission) where submission.isNull:
                 remove(from: queue)
-                finish(submission)
+                finish(submission, on: queue)
             case .submit:
                 queue.state = .ready
                 queue.readySince = freshID()
@@ -87,6 +88,7 @@ extension SoftGPU {
     private func remove(from queue: Queue) {
         guard let packet = queue.packets.popFirst() else { return }
         queue.device.process.queuedPackets -= packet.weight
+        if let use = packet.use, use != .render { queue.node.count(use, of: queue, hasEnded: true) }
     }
 
     /// A wait of this queue has become satisfied.
@@ -106,7 +108,8 @@ extension SoftGPU {
         for (object, value) in signal.objects { self.signal(object, value, allowsRewind: signal.allowsRewind) }
     }
 
-    private func finish(_ submission: Submission) {
+    private func finish(_ submission: Submission, on queue: Queue) {
+        queue.node.count(.render, of: queue, hasEnded: true)
         if let progress = submission.progress { signal(progress.fence, progress.value, allowsRewind: false) }
     }
 
@@ -209,9 +212,10 @@ extension SoftGPU {
 
     private func conclude(_ job: RunningJob, _ outcome: JobOutcome) {
         let device = job.device
+        if outcome == .completed { return finish(job.submission, on: job.queue) }
+        job.queue.node.countFault(of: job.queue)
         switch outcome {
-        case .completed:
-            finish(job.submission)
+        case .completed: break
         case .pageFault(let address, let isWrite):
             let place = address.map { "0x" + String($0, radix: 16) } ?? "an unknown address"
             report(.info, device.process, "", nil, "page fault: \(isWrite ? "write to" : "read of") \(place)")
@@ -222,6 +226,7 @@ extension SoftGPU {
         case .aborted where job.ending == .timedOut:
             report(.warning, device.process, "", nil, "the GPU hung: a packet ran longer than the timeout")
             lose(device, .hung)
+            countTimeout(of: device.adapter, machine: device.process.machine)
         case .aborted, .lost:
             if case .lost(let reason) = outcome {
                 report(.warning, device.process, "", nil, "the worker was lost: \(reason)")

@@ -20,6 +20,29 @@ extension SoftGPU {
         for open in fences { wake(open.object) }
     }
 
+    /// A guest whose work hangs again and again loses its virtual GPU, not the host
+    /// (docs/protocol/semantics.md 5.1, TdrLimitCount).
+    func countTimeout(of adapter: VirtualAdapter, machine: VirtualMachine) {
+        adapter.timeoutCount &+= 1
+        adapter.timeouts.append(now)
+        adapter.timeouts.removeAll { $0.advanced(by: options.timeouts.windowNanoseconds) < now }
+        guard adapter.timeouts.count > options.timeouts.limit, !adapter.isStopped else { return }
+        effects.append(
+            .report(
+                Diagnostic(
+                    severity: .warning, guest: machine.id, process: nil, command: "", status: nil,
+                    reason: "vGPU \(adapter.index) goes offline after \(adapter.timeouts.count) timeouts")))
+        stop(adapter, machine: machine)
+    }
+
+    /// Takes a virtual GPU offline: its devices are stopped, and it takes no new ones.
+    func stop(_ adapter: VirtualAdapter, machine: VirtualMachine) {
+        adapter.isStopped = true
+        for process in machine.processes.objects {
+            for device in process.devices where device.adapter === adapter { lose(device, .stopped) }
+        }
+    }
+
     /// Makes the guest forget the execution state that it remembers.
     private func tellState(of device: Device) {
         var message = MessageBuilder<SetGuestData.Message>()
@@ -34,6 +57,7 @@ extension SoftGPU {
     /// Gives the queued CPU events, which the caller sends when it is their time: their waiters would hang without them
     /// (docs/protocol/semantics.md 8.3).
     func discardWork(of device: Device) -> [(process: GuestProcess, event: UInt64)] {
+        discardPaging(of: device)
         for job in device.runningJobs.sorted(by: { $0.key < $1.key }) { discard(job.value) }
         var packets: [Packet] = []
         for context in device.contexts.inOrder {
@@ -58,7 +82,7 @@ extension SoftGPU {
 
     /// Empties a queue.
     private func takeAll(from queue: Queue) -> [Packet] {
-        let packets = Array(queue.packets)
+        let packets = queue.queued
         queue.packets.removeAll()
         for packet in packets { queue.device.process.queuedPackets -= packet.weight }
         switch queue.state {

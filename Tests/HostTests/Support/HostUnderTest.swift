@@ -1,4 +1,5 @@
 import Carriers
+import Configuration
 import EventLoop
 import Glibc
 import Linux
@@ -20,8 +21,9 @@ final class HostUnderTest {
         loop = try EventLoop()
         directory = try TemporaryDirectory(prefix: "understudy-host")
         let endpoint = Endpoint.unix(path: directory.path + "/gpu.sock")
-        let options = ServerOptions(
-            endpoints: [endpoint], adapters: [.standard], workerExecutable: "/nonexistent", lanes: 1)
+        var settings = Settings()
+        settings.listeners = [ListenerSettings(endpoint: endpoint)]
+        let options = ServerOptions(settings: settings, workerExecutable: "/nonexistent", lanes: 1)
         server = try Server(options: options, loop: loop, logger: Logger(label: "test") { _ in RecordingLog() })
         socket = try Socket.connect(to: endpoint, nonBlocking: true)
         try send(.hello(Hello(name: "test")))

@@ -131,7 +131,7 @@ final class TestHost {
                 break
             }
         }
-        now = end
+        now = max(now, end)
         carryOut(model.advance(to: instant))
     }
 

@@ -142,6 +142,11 @@ final class TraceChecker {
         return MemorySpan(file: span.file, offset: span.offset + (address - entry.start), length: pageSize)
     }
 
+    /// All that a worker has, neighbouring pieces of one file put together.
+    func mappings(_ space: AddressSpaceID) -> [Piece] {
+        Piece.joined((spaces[space]?.mappings.entries ?? []).map { Piece($0.start, $0.end, $0.value) })
+    }
+
     func isEmpty(_ space: AddressSpaceID) -> Bool { spaces[space]?.mappings.isEmpty ?? true }
 
     func transactionsLeft(_ guest: GuestID) -> Int { unanswered.count { $0.guest == guest } }
@@ -304,6 +309,35 @@ final class TraceChecker {
     }
 
     private func mix(_ numbers: UInt64...) { for number in numbers { hash = (hash ^ number) &* 0x100_0000_01b3 } }
+}
+
+/// A part of an address space and what is seen there: a file from an offset on, or zeros.
+struct Piece: Hashable {
+    let start: UInt64
+    var end: UInt64
+    let file: MemoryFile?
+    let offset: UInt64
+
+    init(_ start: UInt64, _ end: UInt64, _ span: MemorySpan?) {
+        self.start = start
+        self.end = end
+        file = span?.file
+        offset = span?.offset ?? 0
+    }
+
+    static func joined(_ pieces: [Piece]) -> [Piece] {
+        var result: [Piece] = []
+        for piece in pieces {
+            if let last = result.last, last.end == piece.start, last.file == piece.file,
+                piece.file == nil || last.offset + (last.end - last.start) == piece.offset
+            {
+                result[result.count - 1].end = piece.end
+            } else {
+                result.append(piece)
+            }
+        }
+        return result
+    }
 }
 
 extension MessageBuilder {

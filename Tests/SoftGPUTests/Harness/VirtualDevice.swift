@@ -77,6 +77,8 @@ struct VirtualDevice {
     func destroyContext(_ context: D3DKMTHandle) -> NTStatus {
         var request = MessageBuilder<DestroyContext.Request>()
         request.context = context
+        let own = process.handle
+        host.checker.releaseWaits(guest.id) { $0.process == own }
         return status(request)
     }
 

@@ -1,0 +1,238 @@
+import DXGProtocol
+import Testing
+
+@testable import SoftGPU
+
+/// Residency queries, priorities, properties, offers (docs/protocol/semantics.md 10.2 and 13).
+@Suite struct AllocationUseTests {
+    let host = TestHost()
+    let guest: VirtualGuest
+    let process: VirtualProcess
+    let device: VirtualDevice
+    let queue: VirtualPagingQueue
+
+    init() {
+        guest = host.start(localBytes: 4 << 20)
+        process = guest.createProcess()
+        device = process.createDevice()
+        queue = device.createPagingQueue()
+    }
+
+    private func residency(_ allocations: [D3DKMTHandle], resource: D3DKMTHandle = .none) -> [UInt32]? {
+        var request = MessageBuilder<QueryAllocationResidency.Request>()
+        request.device = device.handle
+        request.resource = resource
+        request.appendAllocations(allocations)
+        let answer = device.call(request)
+        guard answer.fields.status == .success, let bytes = answer.bytes else { return nil }
+        return (0..<max(allocations.count, 1)).map { bytes.number(at: 4 + 4 * $0) }
+    }
+
+    @Test func residencyIsToldPerAllocation() {
+        let local = device.allocate(4096)
+        let system = device.allocate(4096, heap: 1)
+        let away = device.allocate(4096)
+        device.makeResident([local, system], on: queue)
+        #expect(residency([local, system, away]) == [1, 2, 3])
+        let made = device.allocate(4096, count: 2) { $0.flagsCreateResource = true }
+        device.makeResident([made.handles[0]], on: queue)
+        #expect(residency([], resource: made.resource) == [3])
+        device.makeResident([made.handles[1]], on: queue)
+        #expect(residency([], resource: made.resource) == [1])
+        #expect(residency([]) == nil)
+        #expect(residency([local, device.handle]) == nil)
+        #expect(residency([local], resource: made.resource) == nil)
+    }
+
+    @Test func prioritiesAreKept() {
+        let made = device.allocate(4096, count: 3) { $0.flagsCreateResource = true }
+        func get(_ allocations: [D3DKMTHandle], resource: D3DKMTHandle = .none) -> [UInt32]? {
+            var request = MessageBuilder<GetAllocationPriority.Request>()
+            request.device = device.handle
+            request.resource = resource
+            request.appendAllocations(allocations)
+            let answer = device.call(request)
+            guard answer.fields.status == .success, let bytes = answer.bytes else { return nil }
+            return (0..<max(allocations.count, 1)).map { bytes.number(at: 4 + 4 * $0) }
+        }
+        func set(_ allocations: [D3DKMTHandle], _ priorities: [UInt32], resource: D3DKMTHandle = .none) -> NTStatus {
+            var request = MessageBuilder<SetAllocationPriority.Request>()
+            request.device = device.handle
+            request.resource = resource
+            request.appendAllocations(allocations)
+            request.appendPriorities(priorities)
+            return device.status(request)
+        }
+        #expect(get(made.handles) == [0x7800_0000, 0x7800_0000, 0x7800_0000])
+        #expect(set(Array(made.handles.prefix(2)), [1, 0xc800_0000]) == .success)
+        #expect(get(made.handles) == [1, 0xc800_0000, 0x7800_0000])
+        #expect(set([], [7], resource: made.resource) == .success)
+        #expect(get([], resource: made.resource) == [7])
+        #expect(get(made.handles) == [7, 7, 7])
+        #expect(get([]) == nil && get([device.handle]) == nil)
+        #expect(set([device.handle], [1]) == .invalidParameter)
+    }
+
+    @Test func propertiesAreChecked() {
+        let allocation = device.allocate(4096)
+        func update(_ segments: UInt32, mask: UInt32 = 2, preferred: UInt32 = 0) -> NTStatus {
+            var request = MessageBuilder<UpdateAllocationProperty.Request>()
+            request.pagingQueue = queue.handle
+            request.allocation = allocation
+            request.supportedSegmentSet = segments
+            request.preferredSegmentSegmentId0 = preferred
+            request.propertyMaskValue = mask
+            return device.call(request).fields.status
+        }
+        #expect(update(1) == .success)
+        #expect(update(3) == .success)
+        #expect(update(0) == .invalidParameter)
+        #expect(update(4) == .invalidParameter)
+        #expect(update(0, mask: 0) == .success)
+        #expect(update(0, mask: 4, preferred: 2) == .success)
+        #expect(update(0, mask: 4, preferred: 3) == .invalidParameter)
+    }
+
+    // MARK: Offers
+
+    private func offer(
+        _ handles: [D3DKMTHandle], priority: UInt32 = 2, flags: UInt32 = 0, areResources: Bool = false
+    ) -> NTStatus {
+        var request = MessageBuilder<OfferAllocations.Request>()
+        request.device = device.handle
+        request.priority = priority
+        request.flagsValue = flags
+        request.resources = areResources
+        request.appendAllocations(handles)
+        return device.status(request)
+    }
+
+    private func reclaim(
+        _ handles: [D3DKMTHandle], areResources: Bool = false, wantsResults: Bool = true
+    ) -> (status: NTStatus, results: [UInt32]) {
+        var request = MessageBuilder<ReclaimAllocations.Request>()
+        request.device = device.handle
+        request.pagingQueue = queue.handle
+        request.resources = areResources
+        request.writeResults = wantsResults
+        request.appendAllocations(handles)
+        let answer = device.call(request)
+        let bytes = answer.bytes ?? []
+        let count = wantsResults ? handles.count : 1
+        return (
+            answer.fields.status, bytes.count < 12 + 4 * count ? [] : (0..<count).map { bytes.number(at: 12 + 4 * $0) }
+        )
+    }
+
+    private static let decommit: UInt32 = 2
+
+    @Test func offeredMemoryIsOutOfSight() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        let base = device.map(allocation, on: queue, pages: 16).virtualAddress
+        let space = process.space()!
+        #expect(offer([allocation]) == .success)
+        #expect(host.checker.mapping(space, at: base) == nil)
+        #expect(process.videoMemory(0)?.currentUsage == 0)
+        #expect(residency([allocation]) == [3])
+        #expect(offer([allocation]) == .success)
+        #expect(device.makeResident([allocation], on: queue).status == .invalidParameter)
+        #expect(reclaim([allocation]).results == [0])
+        #expect(host.checker.mapping(space, at: base) != nil)
+        #expect(process.videoMemory(0)?.currentUsage == 65536)
+        let again = reclaim([allocation])
+        #expect(again.status == .success && again.results == [0])
+    }
+
+    @Test func offersThatAreRefused() {
+        let visible = device.allocate(4096, flags: VirtualDevice.cpuVisible)
+        #expect(device.lock(visible).status == .success)
+        #expect(offer([visible]) == .graphicsAllocationBusy)
+        #expect(device.unlock(visible) == .success)
+        #expect(offer([visible], priority: 5) == .invalidParameter)
+        #expect(offer([visible], priority: 0) == .invalidParameter)
+        #expect(offer([]) == .invalidParameter)
+        #expect(offer([visible], areResources: true) == .invalidParameter)
+        #expect(offer([device.allocateExisting(4096)]) == .invalidParameter)
+        #expect(offer([visible]) == .success)
+        #expect(device.lock(visible).status == .invalidParameter)
+        #expect(reclaim([device.handle]).status == .invalidParameter)
+    }
+
+    @Test func offersWaitForQueuedWork() {
+        host.completesJobs = false
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        let base = device.map(allocation, on: queue, pages: 16).virtualAddress
+        let space = process.space()!
+        device.submit(to: device.createContext())
+        #expect(offer([allocation]) == .success)
+        #expect(host.checker.mapping(space, at: base) != nil)
+        host.carryOut(host.model.discardOffers(of: guest.id, at: host.instant))
+        #expect(guest.machine?.offered.isEmpty == true)
+        host.endJob()
+        #expect(host.checker.mapping(space, at: base) == nil)
+        #expect(guest.machine?.offered.count == 1)
+        #expect(reclaim([allocation]).results == [0])
+        device.submit(to: device.createContext())
+        #expect(offer([allocation], flags: 1) == .success)
+        #expect(host.checker.mapping(space, at: base) == nil)
+        host.endJob()
+    }
+
+    @Test func discardedContentIsTold() {
+        let made = device.allocate(65536, count: 2) { $0.flagsCreateResource = true }
+        let other = device.allocate(65536)
+        #expect(offer([made.resource], areResources: true) == .success)
+        #expect(offer([other], flags: Self.decommit) == .success)
+        host.clearTrace()
+        host.carryOut(host.model.discardOffers(of: guest.id, at: host.instant))
+        #expect(host.trace.count { if case .discard = $0 { true } else { false } } == 3)
+        #expect(guest.machine?.committedBytes == 2 * 65536)
+        #expect(reclaim([made.resource], areResources: true).results == [1])
+        let returned = reclaim([other])
+        #expect(returned.status == .success && returned.results == [1])
+        #expect(guest.machine?.committedBytes == 3 * 65536)
+        #expect(offer([other]) == .success)
+        #expect(reclaim([other], wantsResults: false).results == [0])
+    }
+
+    /// Memory that nobody needs gives way to memory that somebody does.
+    @Test func offersGiveWayUnderPressure() {
+        let low = device.allocate(1 << 20)
+        let high = device.allocate(1 << 20)
+        let kept = device.allocate(1 << 20)
+        #expect(offer([kept]) == .success)
+        #expect(offer([high], priority: 3, flags: Self.decommit) == .success)
+        #expect(offer([low], priority: 1, flags: Self.decommit) == .success)
+        #expect(device.allocate(1 << 20) != .none)
+        #expect(device.allocate(1 << 20) != .none)
+        #expect(reclaim([high]).results == [0])
+        // There is no room for the other one any more: it stays offered.
+        #expect(reclaim([low]).results == [2])
+        let gone = device.allocate(65536)
+        #expect(gone == .none)
+        #expect(device.destroyAllocations([high]) == .success)
+        #expect(reclaim([low, kept]).results == [1, 0])
+        #expect(device.destroy() == .success)
+        #expect(guest.machine?.committedBytes == 0 && guest.machine?.localPages.used == 0)
+        #expect(guest.machine?.offered.isEmpty == true)
+        #expect(host.model.adapters[0].committedCount == [0, 0])
+    }
+
+    @Test func sharedMemoryIsOfferedByAll() {
+        let shared = device.allocateShared(65536)
+        let name = process.share(shared.resource)
+        let other = guest.createProcess(pid: 2).createDevice()
+        let opened = other.openResource(name)
+        other.makeResident(opened.handles, on: other.createPagingQueue())
+        #expect(offer(shared.handles) == .success)
+        #expect(guest.machine?.offered.isEmpty == true)
+        #expect(other.destroyAllocations([], resource: opened.resource) == .success)
+        #expect(guest.machine?.offered.count == 1)
+        // Who opens it now needs what is in it.
+        #expect(!other.openResource(name).handles.isEmpty)
+        #expect(guest.machine?.offered.isEmpty == true)
+        #expect(reclaim(shared.handles).results == [0])
+    }
+}
