@@ -114,7 +114,7 @@ final class TestDevice {
                 try process.signalSynchronizationObjectFromGpu(
                     contexts: [context], objects: [fence], values: [lastValue])
             } catch .status(.deviceRemoved, _) {
-                // A command buffer that faults may end the device before the signal arrives; its fences are at their end.
+                // A command buffer that faults may end the device first; its fences are at their end then.
             }
         }
         return lastValue
