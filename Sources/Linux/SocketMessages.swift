@@ -97,6 +97,15 @@ extension Socket {
         return bytes
     }
 
+    /// The same for a socket that carries no descriptors.
+    public static func receive(_ socket: Int32, into buffer: inout MutableRawSpan) throws(SystemError) -> Int? {
+        let capacity = buffer.byteCount
+        // SAFETY: the call writes at most `capacity` bytes.
+        return unsafe try buffer.withUnsafeMutableBytes { (pointer) throws(SystemError) in
+            try nonblockingSystemCall("receive") { unsafe recv(socket, pointer.baseAddress, capacity, 0) }
+        }
+    }
+
     /// The same into a new array of at most so many bytes.
     public static func receive(
         _ socket: Int32, maximumBytes: Int, descriptors: inout DescriptorQueue

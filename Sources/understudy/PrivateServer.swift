@@ -1,32 +1,27 @@
+import EventLoop
 import Glibc
 import Linux
 
-/// A server of one's own: a child process on a socket in a directory that nobody else can enter.
+/// A server of one's own, as a child process.
 final class PrivateServer {
-    let endpoint: Endpoint
-    private let directory: TemporaryDirectory
-    private let child: ReadyProcess
+    private let process: ServingProcess
 
     /// Starts `understudy serve` and waits until it accepts.
-    init(arguments: [String] = []) throws {
-        directory = try TemporaryDirectory(prefix: "understudy")
-        let path = directory.path + "/gpu.sock"
-        endpoint = .unix(path: path)
-        child = try ReadyProcess(
-            executable: Programs.beside("understudy"),
-            arguments: ["serve", "--listen", "unix:\(path)", "--ready-fd", "3", "--log-level", "warning"] + arguments
-        ) { ready in [-1, -1, STDERR_FILENO, ready] }
+    init() throws {
+        process = try ServingProcess("understudy") { path in
+            ["serve", "--listen", "unix:\(path)", "--ready-fd", "3", "--log-level", "warning"]
+        } descriptors: { ready in
+            [-1, -1, STDERR_FILENO, ready]
+        }
     }
 
-    var processID: Int32 { child.processID }
+    var endpoint: Endpoint { process.endpoint }
 
-    var startNanoseconds: UInt64 { child.startNanoseconds }
+    var processID: Int32 { process.processID }
+
+    /// From before the start until it accepted.
+    var startNanoseconds: UInt64 { process.startNanoseconds }
 
     /// Asks the server to end, and waits until it has. Later calls do nothing.
-    func stop() throws {
-        guard !child.hasEnded else { return }
-        try child.signal(SIGTERM)
-        try child.wait()
-        directory.remove()
-    }
+    func stop() throws { try process.end { try $0.signal(SIGTERM) } }
 }

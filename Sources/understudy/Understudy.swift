@@ -1,5 +1,6 @@
 import ArgumentParser
 
+/// The program: its commands, and what it says of itself.
 @main
 struct Understudy: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,5 +18,6 @@ struct Understudy: ParsableCommand {
 }
 
 enum Version {
+    /// As `--version` prints it.
     static let text = "understudy 0.1.0"
 }

@@ -1,33 +1,33 @@
 import CSoftGPU
 import Carriers
 import DXGProtocol
-import Glibc
 import Guest
 import Linux
 import VMBus
 
 /// A guest with nothing in the way: one blocking socket, one thread, no shared memory. What it measures is the host.
+/// It trusts the host, which is this program's own.
 final class BareGuest {
-    private let socket: FileDescriptor
-    private var piece = [UInt8](repeating: 0, count: 65536)
-    private var received: [UInt8] = []
-    private var consumed = 0
-    private var transaction: UInt64 = 0
+    /// The reply to ``flushFrame()``: a completion of 4 bytes, padded to 8, behind its descriptor, in a frame.
+    static let flushReplyBytes = FrameHeader.bytes + PacketHeader.size + 8
+
+    private let connection: RawConnection
+    private var lastTransaction: UInt64 = 0
 
     private var globalRelid: UInt32 = 0
     private var vgpuRelid: UInt32 = 0
     private let ioBase: UInt64 = 1 << 40
-    private(set) var process = D3DKMTHandle.none
-    private(set) var device = D3DKMTHandle.none
+    private var process = D3DKMTHandle.none
+    private var device = D3DKMTHandle.none
     private var pagingQueue = D3DKMTHandle.none
     /// Ids of the events that have come.
     private var events: Set<UInt64> = []
 
     /// Connects, and negotiates up to open channels.
     init(endpoint: Endpoint) throws {
-        socket = try Socket.connect(to: endpoint)
-        try send(Frame.hello(Hello(name: "bench")).bytes)
-        guard case .welcome = try nextFrame().type else { throw BenchError("the host does not welcome the guest") }
+        connection = try RawConnection(endpoint: endpoint)
+        try connection.send(Frame.hello(Hello(name: "bench")).bytes)
+        guard try nextFrame().header.type == .welcome else { throw BenchError("the host does not welcome the guest") }
         try post(.initiateContact(InitiateContact(version: .v5_3)))
         _ = try waitForMessage { if case .versionResponse = $0 { true } else { nil } }
         try post(.requestOffers)
@@ -55,16 +55,16 @@ final class BareGuest {
         var region = MessageBuilder<SetIoSpaceRegion.Request>()
         region.start = ioBase
         region.length = 512 << 20
-        _ = try perform(region)
+        try perform(region) { try check($0.status) }
         var open = MessageBuilder<OpenAdapter.Request>()
         open.vmbusInterfaceVersion = InterfaceVersion.v27.rawValue
         open.vmbusLastCompatibleInterfaceVersion = InterfaceVersion.lastCompatible.rawValue
-        _ = try perform(open)
-        process = try handle(in: try perform(MessageBuilder<CreateProcess.Request>()), at: 0)
-        device = try handle(in: try perform(MessageBuilder<CreateDevice.Request>()), at: 0)
+        try perform(open) { try check($0.status) }
+        process = try perform(MessageBuilder<CreateProcess.Request>()) { try made($0.hprocess) }
+        device = try perform(MessageBuilder<CreateDevice.Request>()) { try made($0.device) }
         var paging = MessageBuilder<CreatePagingQueue.Request>()
         paging.device = device
-        pagingQueue = try handle(in: try perform(paging), at: 0)
+        pagingQueue = try perform(paging) { try made($0.pagingQueue) }
     }
 
     // MARK: Objects
@@ -84,46 +84,60 @@ final class BareGuest {
         info.privDrvDataSize = UInt32(wish.privateDriverData.count)
         create.append(info)
         create.append(bytes: wish.privateDriverData)
-        let allocation = try handle(in: try perform(create), at: 16)
+        let allocation = try perform(create) { reply in
+            let infos = try reply.allocationInfo(to: create.view)
+            return try made(infos.isEmpty ? .none : infos[0].allocation)
+        }
         var resident = MessageBuilder<MakeResident.Request>()
         resident.pagingQueue = pagingQueue
         resident.appendAllocations([allocation])
-        try check(try perform(resident), at: 16)
+        try perform(resident) { try check($0.status) }
         var map = MessageBuilder<MapGpuVirtualAddress.Request>()
         map.pagingQueue = pagingQueue
         map.allocation = allocation
         map.sizeInPages = (bytes + 4095) / 4096
         map.protectionWrite = true
-        let reply = try perform(map)
-        try check(reply, at: 16)
-        return Memory(allocation: allocation, address: reply.integer(at: 0))
+        let address = try perform(map) { reply in
+            try check(reply.status)
+            return reply.virtualAddress
+        }
+        return Memory(allocation: allocation, address: address)
     }
 
     func destroy(_ memory: Memory) throws {
         var request = MessageBuilder<DestroyAllocation.Request>()
         request.device = device
         request.appendAllocations([memory.allocation])
-        try check(try perform(request), at: 0)
+        try perform(request) { try check($0.status) }
     }
 
     /// Fills memory that the CPU can see.
     func write(_ bytes: [UInt8], to memory: Memory, at offset: UInt64 = 0) throws {
-        try send(Frame.ioWrite(offset: try ioOffset(of: memory) + offset, bytes, tag: 1).bytes)
-        _ = try nextFrame(.ioDone)
+        try connection.send(Frame.ioWrite(offset: try ioOffset(of: memory) + offset, bytes, tag: 1).bytes)
+        let frame = try nextFrame(.ioDone)
+        switch try HostFrame(frame.header, frame.payload.wireBytes) {
+        case .ioDone(status: 0, _): return
+        default: throw BenchError("the IO space is not written")
+        }
     }
 
     func readUInt64(from memory: Memory, at offset: UInt64) throws -> UInt64 {
-        try send(Frame.ioRead(ByteRange(start: try ioOffset(of: memory) + offset, length: 8), tag: 1).bytes)
-        return try nextFrame(.ioData).payload.integer(at: 8)
+        try connection.send(Frame.ioRead(ByteRange(start: try ioOffset(of: memory) + offset, length: 8), tag: 1).bytes)
+        let frame = try nextFrame(.ioData)
+        switch try HostFrame(frame.header, frame.payload.wireBytes) {
+        case .ioData(status: 0, let bytes, _): return WireArray<UInt64>(bytes)[0]
+        default: throw BenchError("the IO space is not read")
+        }
     }
 
     private func ioOffset(of memory: Memory) throws -> UInt64 {
         var lock = MessageBuilder<Lock2.Request>()
         lock.device = device
         lock.allocation = memory.allocation
-        let reply = try perform(lock)
-        try check(reply, at: 0)
-        return reply.integer(at: 8) - ioBase
+        return try perform(lock) { reply in
+            try check(reply.status)
+            return reply.cpuVisibleBufferOffset - ioBase
+        }
     }
 
     struct Queue {
@@ -136,10 +150,11 @@ final class BareGuest {
         context.device = device
         context.flagsHwQueueSupported = true
         var queue = MessageBuilder<CreateHwQueue.Request>()
-        queue.context = try handle(in: try perform(context), at: 24)
-        let reply = try perform(queue)
-        try check(reply, at: 24)
-        return Queue(handle: try handle(in: reply, at: 28), fence: try handle(in: reply, at: 32))
+        queue.context = try perform(context) { try made($0.context) }
+        return try perform(queue) { reply in
+            try check(reply.status)
+            return Queue(handle: try made(reply.hwqueue), fence: try made(reply.hwqueueProgressFence))
+        }
     }
 
     /// Asks for an event at a fence value.
@@ -149,18 +164,24 @@ final class BareGuest {
         wait.guestEventPointer = event
         wait.appendObjects([fence])
         wait.appendFenceValues([value])
-        try check(try perform(wait), at: 0)
+        try perform(wait) { try check($0.status) }
     }
 
-    /// Submits a command buffer without looking at the reply, and waits for an event that was asked for.
+    /// Submits a command buffer, and waits for the reply and an event that was asked for, in either order.
     func submit(_ address: UInt64, bytes: Int, to queue: Queue, value: UInt64, event: UInt64) throws {
         var submit = MessageBuilder<SubmitCommandToHwQueue.Request>()
         submit.hwqueue = queue.handle
         submit.hwqueueProgressFenceId = value
         submit.commandBuffer = address
         submit.commandLength = UInt32(bytes)
-        try post(submit)
-        while events.remove(event) == nil { try take(try nextFrame()) }
+        let transaction = try post(submit)
+        var isAnswered = false
+        while !isAnswered || !events.contains(event) {
+            guard let reply = try take(try nextFrame(), waitingFor: transaction) else { continue }
+            try check(try MessageView<StatusReply>(reply.wireBytes).status)
+            isAnswered = true
+        }
+        events.remove(event)
     }
 
     // MARK: Commands
@@ -168,62 +189,54 @@ final class BareGuest {
     /// A complete frame with a command that has no effect, to be sent as it is again and again.
     func flushFrame() throws -> [UInt8] { try frame(MessageBuilder<FlushHeapTransitions.Request>()) }
 
-    /// Sends bytes and waits for so many.
-    func roundTrip(_ request: [UInt8], replyBytes: Int) throws {
-        try send(request)
-        while received.count - consumed < replyBytes { try receive() }
-        consumed += replyBytes
+    /// Sends such a frame and waits for the reply.
+    func roundTrip(_ flushFrame: [UInt8]) throws {
+        try connection.roundTrip(flushFrame, replyBytes: Self.flushReplyBytes)
     }
 
-    private func perform<Request: RequestLayout>(_ request: MessageBuilder<Request>) throws -> [UInt8] {
-        let wanted = try post(request)
+    private func perform<Request: RequestLayout, Value>(
+        _ request: MessageBuilder<Request>, _ read: (MessageView<Request.Reply>) throws -> Value
+    ) throws -> Value {
+        let transaction = try post(request)
         while true {
-            let frame = try nextFrame()
-            if frame.type == .packet, frame.payload.integer(at: 0) as UInt16 == PacketType.completion.rawValue,
-                frame.payload.integer(at: 8) == wanted
-            {
-                return Array(frame.payload.dropFirst(PacketHeader.size))
-            }
-            try take(frame)
+            guard let reply = try take(try nextFrame(), waitingFor: transaction) else { continue }
+            return try read(try MessageView<Request.Reply>(reply.wireBytes))
         }
     }
 
-    @discardableResult
+    /// Sends a command and returns its transaction id.
     private func post<Request: RequestLayout>(_ request: MessageBuilder<Request>) throws -> UInt64 {
-        try send(try frame(request))
-        return transaction
+        try connection.send(try frame(request))
+        return lastTransaction
     }
 
     private func frame<Request: RequestLayout>(_ request: MessageBuilder<Request>) throws -> [UInt8] {
         var request = request
         request.setHeader(process: process)
-        transaction += 1
+        lastTransaction += 1
         let packet = try Packet.encode(
-            type: .inBandData, payload: request.encoded().wireBytes, transactionID: transaction,
+            type: .inBandData, payload: request.encoded().wireBytes, transactionID: lastTransaction,
             requestCompletion: true)
         return Frame.packet(packet, relid: Request.channelType == .vmToHost ? globalRelid : vgpuRelid).bytes
     }
 
-    private func handle(in reply: [UInt8], at offset: Int) throws -> D3DKMTHandle {
-        guard reply.count >= offset + 4 else { throw BenchError("a command failed") }
-        let handle = D3DKMTHandle(rawValue: reply.integer(at: offset))
-        guard handle != .none else { throw BenchError("a command failed") }
+    private func made(_ handle: D3DKMTHandle) throws -> D3DKMTHandle {
+        guard handle != .none else { throw BenchError("an object was not made") }
         return handle
     }
 
-    private func check(_ reply: [UInt8], at offset: Int) throws {
-        let status = NTStatus(rawValue: reply.count >= offset + 4 ? reply.integer(at: offset) : .max)
+    private func check(_ status: NTStatus) throws {
         guard status.isSuccess else { throw BenchError("a command failed with \(status)") }
     }
 
     // MARK: Frames
 
     private struct Received {
-        let type: FrameType
+        let header: FrameHeader
         let payload: [UInt8]
     }
 
-    private func post(_ message: GuestMessage) throws { try send(Frame.message(message.encoded()).bytes) }
+    private func post(_ message: GuestMessage) throws { try connection.send(Frame.message(message.encoded()).bytes) }
 
     private func waitForMessage(_ body: (VMBus.HostMessage) throws -> Bool?) throws -> Bool {
         while true {
@@ -235,66 +248,34 @@ final class BareGuest {
     private func nextFrame(_ type: FrameType) throws -> Received {
         while true {
             let frame = try nextFrame()
-            if frame.type == type { return frame }
-            try take(frame)
+            if frame.header.type == type { return frame }
+            _ = try take(frame)
         }
-    }
-
-    /// What comes unasked: events, and completions that nobody waits for.
-    private func take(_ frame: Received) throws {
-        guard frame.type == .packet, frame.payload.count >= 64,
-            frame.payload.integer(at: 0) as UInt16 == PacketType.inBandData.rawValue,
-            frame.payload.integer(at: 32) as UInt32 == DXGProtocol.HostMessage.signalGuestEvent.rawValue
-        else { return }
-        events.insert(frame.payload.integer(at: 40))
     }
 
     private func nextFrame() throws -> Received {
-        while received.count - consumed < FrameHeader.bytes { try receive() }
-        let header = received[consumed..<consumed + FrameHeader.bytes]
-        let length = Int(Array(header).integer(at: 0) as UInt32)
-        let number = Array(header).integer(at: 4) as UInt16
-        guard let type = FrameType(rawValue: number) else { throw BenchError("a frame of type \(number)") }
-        while received.count - consumed < FrameHeader.bytes + length { try receive() }
-        let start = consumed + FrameHeader.bytes
-        let payload = Array(received[start..<start + length])
-        consumed = start + length
-        guard type != .refused else { throw BenchError("the host refuses: \(payload.dropFirst(8).text)") }
-        return Received(type: type, payload: payload)
-    }
-
-    private func send(_ bytes: [UInt8]) throws {
-        var sent = 0
-        while sent < bytes.count {
-            sent += try Socket.send(socket.rawValue, sent == 0 ? bytes : Array(bytes[sent...])) ?? 0
+        let head = try connection.take(FrameHeader.bytes)
+        let header = try FrameHeader(decoding: head.wireBytes)
+        let frame = Received(header: header, payload: try connection.take(header.payloadBytes))
+        switch try HostFrame(frame.header, frame.payload.wireBytes) {
+        case .refused(_, let text): throw BenchError("the host refuses: \(text)")
+        default: return frame
         }
     }
 
-    private func receive() throws {
-        if consumed == received.count {
-            received.removeAll(keepingCapacity: true)
-            consumed = 0
+    /// Keeps events, and returns the reply to a transaction if the frame has it.
+    private func take(_ frame: Received, waitingFor transaction: UInt64? = nil) throws -> [UInt8]? {
+        guard frame.header.type == .packet else { return nil }
+        let packet = try Packet(frame.payload.wireBytes)
+        switch packet.header.type {
+        case .completion:
+            return packet.header.transactionID == transaction ? [UInt8](wireBytes: packet.payload) : nil
+        default:
+            let header = try CommandHeader(packet.payload)
+            if header.commandType == DXGProtocol.HostMessage.signalGuestEvent.rawValue {
+                events.insert(try MessageView<SignalGuestEvent.Message>(packet.payload).event)
+            }
+            return nil
         }
-        // SAFETY: the kernel writes at most the buffer's length.
-        let count = unsafe piece.withUnsafeMutableBytes { unsafe recv(socket.rawValue, $0.baseAddress, $0.count, 0) }
-        guard count > 0 else { throw BenchError("the host closed the connection") }
-        received += piece[..<count]
     }
-}
-
-/// Why a benchmark ended early.
-struct BenchError: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
-}
-
-extension [UInt8] {
-    /// The little-endian number at an offset that the caller knows to be inside.
-    func integer<Number: FixedWidthInteger>(at offset: Int) -> Number {
-        (0..<Number.bitWidth / 8).reduce(0) { $0 | Number(truncatingIfNeeded: self[offset + $1]) << Number(8 * $1) }
-    }
-}
-
-extension Collection<UInt8> {
-    fileprivate var text: String { String(decoding: self, as: UTF8.self) }
 }

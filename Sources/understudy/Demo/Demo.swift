@@ -8,7 +8,7 @@ struct Demo: ParsableCommand {
         abstract: "Run a guest that computes on the software GPU.",
         discussion: """
             Starts a private server unless --connect names one. Runs saxpy and a tiled matrix product as code objects \
-            on a hardware queue, checks every element against a plain loop on the CPU, and prints what it did.
+            on the software GPU, checks every element against a plain loop on the CPU, and prints how long it took.
 
             Exit status: 0 all results are right, 1 something is not, 64 wrong option.
             """)

@@ -3,11 +3,13 @@ import Linux
 
 /// c = a b for square matrices of floats, tile by tile.
 struct MatrixProduct {
-    /// A multiple of the kernel's tile.
+    /// Rows and columns: a multiple of the kernel's tile.
     let size: Int
 
+    /// Rows and columns of the part that a work-group makes.
     private static let tile = 64
 
+    /// As Kernels/matmul.c has them.
     private struct Arguments {
         var a: UInt64
         var b: UInt64
@@ -15,6 +17,7 @@ struct MatrixProduct {
         var size: UInt64
     }
 
+    /// Keeps the best times of so many rounds.
     func run(on guest: DemoGuest, rounds: Int) throws {
         let a = (0..<size * size).map { Float($0 % 17) - 8 }
         let b = (0..<size * size).map { Float($0 % 13) - 6 }
@@ -50,9 +53,9 @@ struct MatrixProduct {
         let plain = MonotonicClock.now - start
         // Small integers: every order of summation gives the same floats.
         try Check.equal(
-            [Float](bytes: try bufferC.memory.read(count: Int(bytes))), expected, tolerance: 0, "matrix product")
+            [Float](bytes: try bufferC.memory.read(count: Int(bytes))), expected, "matrix product")
         Figures.print(
-            "matmul", "\(size) x \(size), every element checked", best, plain,
+            "matmul", "\(size) x \(size), every element checked", best, plain: plain,
             rate: Figures.Rate(amount: 2 * Double(size * size * size), unit: "GFLOP/s"))
         try guest.release([code, bufferA, bufferB, bufferC, arguments])
     }

@@ -1,5 +1,6 @@
 /// What the GPU's results and times are compared with: plain loops on one core.
 enum PlainLoops {
+    /// The product of two square matrices with so many rows, row by row in memory.
     static func product(_ a: [Float], _ b: [Float], size: Int) -> [Float] {
         var c = [Float](repeating: 0, count: size * size)
         // SAFETY: all indices are below size * size, the length of each buffer.
@@ -36,7 +37,7 @@ extension [Float] {
         self = unsafe bytes.withUnsafeBytes { raw in
             // SAFETY: every bit pattern is a float, and the loads stay inside the whole floats of the buffer.
             (0..<raw.count / MemoryLayout<Float>.size).map {
-                unsafe raw.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self)
+                unsafe raw.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Float>.size, as: Float.self)
             }
         }
     }

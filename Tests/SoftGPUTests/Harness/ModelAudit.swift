@@ -21,7 +21,8 @@ struct ModelAudit {
             for process in machine.processes.objects { check(process) }
         }
         for (index, adapter) in host.model.adapters.enumerated() {
-            expect(adapter.residentBytes == resident[index], "resident \(adapter.residentBytes), found \(resident[index])")
+            expect(
+                adapter.residentBytes == resident[index], "resident \(adapter.residentBytes), found \(resident[index])")
             expect(
                 adapter.committedBytes == committed[index],
                 "committed \(adapter.committedBytes), found \(committed[index])")
@@ -88,7 +89,7 @@ struct ModelAudit {
         for barrier in host.model.barriers.values where barrier.machine === machine {
             for span in barrier.spans { take(span) }
         }
-        for (file, used) in [(MemoryFile.ioSpace, machine.ioPages.used ?? 0), (.local, machine.localPages.used)] {
+        for (file, used) in [(MemoryFile.ioSpace, machine.ioPages.used), (.local, machine.localPages.used)] {
             let found = taken[file]!.entries.reduce(0) { $0 + $1.length }
             expect(found == used, "\(used) bytes of \(file) used, \(found) found")
         }

@@ -1,0 +1,6 @@
+/// Why a benchmark ended early.
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}
