@@ -83,7 +83,8 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol", "CSoftGPU",
+                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol",
+                "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

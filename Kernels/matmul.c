@@ -3,6 +3,10 @@
 #include "understudy_softgpu.h"
 
 #define TILE 64
+#define LANES 8
+
+// Group memory is aligned to 16 bytes, so no more is promised.
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(16), may_alias));
 
 struct arguments {
     const float *a;
@@ -30,25 +34,24 @@ void matmul(const void *pointer, const struct softgpu_group *group) {
             }
         }
         for (int i = 0; i < TILE; i += 4) {
-            for (int j = 0; j < TILE; j += 16) {
-                float block[4][16];
+            for (int j = 0; j < TILE; j += 2 * LANES) {
+                vector block[4][2];
                 for (int u = 0; u < 4; u++) {
-                    for (int v = 0; v < 16; v++) {
-                        block[u][v] = sum[i + u][j + v];
-                    }
+                    block[u][0] = *(const vector *)&sum[i + u][j];
+                    block[u][1] = *(const vector *)&sum[i + u][j + LANES];
                 }
                 for (int l = 0; l < TILE; l++) {
+                    vector b0 = *(const vector *)&tile_b[l][j];
+                    vector b1 = *(const vector *)&tile_b[l][j + LANES];
                     for (int u = 0; u < 4; u++) {
                         float a = arguments->a[(row + i + u) * size + k + l];
-                        for (int v = 0; v < 16; v++) {
-                            block[u][v] += a * tile_b[l][j + v];
-                        }
+                        block[u][0] += a * b0;
+                        block[u][1] += a * b1;
                     }
                 }
                 for (int u = 0; u < 4; u++) {
-                    for (int v = 0; v < 16; v++) {
-                        sum[i + u][j + v] = block[u][v];
-                    }
+                    *(vector *)&sum[i + u][j] = block[u][0];
+                    *(vector *)&sum[i + u][j + LANES] = block[u][1];
                 }
             }
         }

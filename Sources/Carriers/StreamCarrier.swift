@@ -123,8 +123,8 @@ public final class StreamCarrier {
         sendRequests()
     }
 
-    /// Handles no more of the guest's frames for a while, and reads none beyond what has arrived. A longer hold replaces
-    /// a shorter one. What is answered to frames before it goes out as usual.
+    /// Handles no more of the guest's frames for a while, and reads none beyond what has arrived. A later hold replaces
+    /// an earlier one. What is answered to frames before it goes out as usual.
     public func holdReading(forNanoseconds nanoseconds: UInt64) {
         guard session.state == .admitted else { return }
         let timer = hold ?? Timer(loop) { [weak self] in self?.holdEnded() }

@@ -2,10 +2,22 @@
 public struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The text as given.
     public let text: String
-    /// What is wrong with it and what would be right.
+    /// What is wrong with it and what would be right, on one line whatever the text has in it.
     public let reason: String
 
-    public var description: String { "endpoint '\(text)': \(reason)" }
+    init(text: String, reason: String) {
+        self.text = text
+        self.reason = Self.printable(reason)
+    }
+
+    private static func printable(_ text: String) -> String {
+        text.unicodeScalars.reduce(into: "") { result, scalar in
+            let isControl = scalar.properties.generalCategory == .control
+            result += isControl ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
+        }
+    }
+
+    public var description: String { "endpoint '\(Self.printable(text))': \(reason)" }
 }
 
 /// Where guests connect, or where the host connects to.

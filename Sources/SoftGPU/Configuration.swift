@@ -22,8 +22,9 @@ public struct AdapterProfile: Sendable {
     public var deviceIDs = DeviceIDs()
     /// What QUERYREGISTRY finds.
     public var registry: [RegistryValue] = []
-    /// QUERYREGISTRY's paths of the driver's directory and its kernel-mode image.
+    /// QUERYREGISTRY's path of the driver's directory.
     public var driverStorePath = "C:\\Windows\\System32\\DriverStore\\FileRepository\\understudy"
+    /// QUERYREGISTRY's path of the kernel-mode driver's image.
     public var driverImagePath = "C:\\Windows\\System32\\drivers\\understudy.sys"
     /// Path of the Direct3D user-mode driver that UMDRIVERNAME gives; nil where there is none.
     public var userModeDriverPath: String?
@@ -47,11 +48,15 @@ public struct AdapterProfile: Sendable {
 
 /// PCI ids of an adapter (docs/protocol/semantics.md 17, PHYSICALADAPTERDEVICEIDS).
 public struct DeviceIDs: Hashable, Sendable {
+    /// Microsoft.
     public var vendor: UInt32 = 0x1414
     /// nil for that of the guest's PCI function.
     public var device: UInt32?
+    /// Vendor of the board; 0 for none.
     public var subvendor: UInt32 = 0
+    /// Device id of the board; 0 for none.
     public var subsystem: UInt32 = 0
+    /// Revision of the device.
     public var revision: UInt32 = 0
     /// D3DKMT bus type; 3 is PCI Express.
     public var busType: UInt32 = 3
@@ -61,11 +66,13 @@ public struct DeviceIDs: Hashable, Sendable {
 
 /// One value of an adapter's registry (docs/protocol/semantics.md 17, QUERYREGISTRY).
 public struct RegistryValue: Hashable, Sendable {
+    /// Where the value is looked up.
     public enum Key: UInt32, Hashable, Sendable {
         case service = 0
         case adapter = 1
     }
 
+    /// A value in one of the registry's types.
     public enum Content: Hashable, Sendable {
         case dword(UInt32)
         case qword(UInt64)
@@ -106,8 +113,9 @@ public struct TimeoutPolicy: Sendable {
     /// Nanoseconds that one packet may run: TdrDelay. Windows has 2 s; a software GPU is slow, so ten times that.
     public var packetNanoseconds: UInt64 = 20_000_000_000
     /// A guest's virtual GPU goes offline where more of its packets than this run into the timeout within the window:
-    /// TdrLimitCount and TdrLimitTime.
+    /// TdrLimitCount.
     public var limit = 5
+    /// The window, in nanoseconds: TdrLimitTime.
     public var windowNanoseconds: UInt64 = 60_000_000_000
 
     public init() {}

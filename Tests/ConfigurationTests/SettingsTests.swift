@@ -114,7 +114,7 @@ import VMBus
         #expect(settings.adapters[1].nodes.map(\.engineType) == [8])
         #expect(
             settings.adapters[2].registry == [
-                RegistryValue(name: "Number", content: .dword(255)),
+                RegistryValue(key: .adapter, name: "Number", content: .dword(255)),
                 RegistryValue(key: .service, name: "Bytes", content: .binary([0, 255])),
             ])
         #expect(settings.adapterIndices(of: settings.guest) == [2, 0])

@@ -42,10 +42,12 @@ public struct AdapterSettings: Sendable {
     /// - Parameter index: its place among the host's adapters, from which it gets its LUID and, unless it has one, its
     ///   GUID, so that both are the same at every start.
     public func modelProfile(index: Int) -> AdapterProfile {
-        AdapterProfile(
+        var profile = AdapterProfile(
             name: description, isComputeOnly: isComputeOnly, localMemory: memory, nonLocalMemory: nonLocalMemory,
             nodes: nodes, wddmVersion: wddmVersion, hardwareScheduling: hardwareScheduling,
             hostLUID: Self.hostLUID(index), guid: (guid ?? Self.guid(index)).wireBytes)
+        profile.registry = registry
+        return profile
     }
 
     /// What the adapter's virtual GPUs present themselves as.

@@ -14,6 +14,7 @@ public struct GuestLimits: Sendable {
     static let schema = Schema<GuestLimits>(fields: [
         .value("processes", \.model.processes, .number(1...65_536)),
         .value("objects-per-process", \.model.objectsPerProcess, .number(16...1 << 23)),
+        .value("objects", \.model.objects, .number(16...1 << 26)),
         .value("shared-objects", \.model.sharedObjects, .number(0...1 << 23)),
         .value("waiters-per-process", \.model.waitersPerProcess, .number(1...1 << 24)),
         .value("queued-packets-per-process", \.model.queuedPacketsPerProcess, .number(1...1 << 24)),

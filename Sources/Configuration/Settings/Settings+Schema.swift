@@ -66,6 +66,8 @@ extension TimeoutPolicy {
             "packet", \.packetNanoseconds,
             .mapped(
                 .optional(.duration(1_000_000...86_400_000_000_000), or: "none"), { $0 ?? .max },
-                back: { $0 == .max ? nil : $0 }))
+                back: { $0 == .max ? nil : $0 })),
+        .value("limit", \.limit, .number(1...1_000_000)),
+        .value("window", \.windowNanoseconds, .duration(1_000_000...86_400_000_000_000)),
     ])
 }

@@ -1,8 +1,8 @@
 import Linux
 import Logging
 
-/// One JSON object a line on standard error: time in seconds since 1970, level, message, and the metadata's fields beside
-/// them.
+/// One JSON object a line on standard error: time in seconds since 1970, level, message, and the metadata's fields
+/// beside them.
 struct JSONLogHandler: LogHandler {
     var logLevel = Logger.Level.info
     var metadata = Logger.Metadata()

@@ -21,7 +21,8 @@ struct ModelAudit {
             for process in machine.processes.objects { check(process) }
         }
         for (index, adapter) in host.model.adapters.enumerated() {
-            expect(adapter.residentBytes == resident[index], "resident \(adapter.residentBytes), found \(resident[index])")
+            expect(
+                adapter.residentBytes == resident[index], "resident \(adapter.residentBytes), found \(resident[index])")
             expect(
                 adapter.committedBytes == committed[index],
                 "committed \(adapter.committedBytes), found \(committed[index])")

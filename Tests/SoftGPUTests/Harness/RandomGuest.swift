@@ -153,10 +153,13 @@ final class RandomGuest {
 
     private func makeObject(_ member: Member, _ device: VirtualDevice) {
         switch random.below(7) {
-        case 0: member.contexts.append(device.createContext(node: UInt32(random.below(2)), flags: UInt32(random.below(16))))
+        case 0:
+            member.contexts.append(device.createContext(node: UInt32(random.below(2)), flags: UInt32(random.below(16))))
         case 1: member.hwQueues.append(device.createHwQueue())
         case 2: member.pagingQueues.append(device.createPagingQueue(priority: Int32(random.below(3)) - 1))
-        case 3: member.others.append(device.createSyncObject(type: UInt32(random.below(3)) + 1) { $0.semaphoreMaxCount = 2 })
+        case 3:
+            member.others.append(
+                device.createSyncObject(type: UInt32(random.below(3)) + 1) { $0.semaphoreMaxCount = 2 })
         case 4:
             let fence = device.createSharedFence(value())
             member.fences.append(fence)
@@ -227,7 +230,9 @@ final class RandomGuest {
         case 1..<5:
             let pages = UInt64(random.below(20) + 1)
             var base: UInt64 = 0
-            if random.chance(60), let range = pick(member.ranges) { base = range.base + UInt64(random.below(16)) * 4096 }
+            if random.chance(60), let range = pick(member.ranges) {
+                base = range.base + UInt64(random.below(16)) * 4096
+            }
             let isEmpty = random.chance(15)
             let reply = device.map(
                 isEmpty ? .none : handle(member.allocations, member), on: queue, pages: pages, base: base,
@@ -308,7 +313,8 @@ final class RandomGuest {
             let list = [handle(member.allocations, member)]
             let resource = random.chance(30) ? handle(member.resources, member) : .none
             device.destroyAllocations(resource == .none ? list : [], resource: resource, flags: UInt32(random.below(4)))
-        case 6..<11: _ = member.process.destroySyncObject(random.chance(20) ? handle(member.others, member) : fence(member))
+        case 6..<11:
+            _ = member.process.destroySyncObject(random.chance(20) ? handle(member.others, member) : fence(member))
         case 11..<13: device.destroyContext(handle(member.contexts, member))
         case 13..<15: if let queue = pick(member.hwQueues) { device.destroyHwQueue(queue) }
         case 15: if let queue = pick(member.pagingQueues) { device.destroyPagingQueue(queue) }
@@ -396,7 +402,9 @@ final class RandomGuest {
 
     /// A message of the table with random bytes in its fields.
     private func sendGarbage() {
-        guard let guest = pick(guests), let member = pick(processes.filter { $0.process.guest === guest }) else { return }
+        guard let guest = pick(guests), let member = pick(processes.filter { $0.process.guest === guest }) else {
+            return
+        }
         // Waits and destructions made of garbage would escape the checker's books.
         let untracked: Set = [
             "WaitForSyncObjectFromCpu", "DestroyProcess", "DestroyDevice", "DestroySyncObject", "DestroyPagingQueue",

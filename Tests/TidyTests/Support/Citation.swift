@@ -11,7 +11,7 @@ struct Citation: CustomStringConvertible {
 
     /// All citations of a file.
     static func all(_ file: SourceFile) -> [Citation] {
-        file.lines.indices.flatMap { index in
+        file.lines.indices.filter { file.lines[$0].contains("docs/") }.flatMap { index in
             file.lines[index].matches(of: /docs\/[\w\/-]+\.md/).map { match in
                 let rest = file.lines[index][match.range.upperBound...]
                 let next = index + 1 < file.lines.count ? commentText(file.lines[index + 1]) : ""

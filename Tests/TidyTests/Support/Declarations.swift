@@ -88,7 +88,7 @@ struct Declaration {
     let isDocumented: Bool
     private let words: [Substring]
     private let text: String
-    private let isPlainInitializer: Bool
+    private let file: SourceFile
 
     private static let introducers: Set<Substring> = [
         "func", "var", "let", "init", "subscript", "struct", "class", "enum", "protocol", "typealias",
@@ -111,7 +111,7 @@ struct Declaration {
         var above = index - 1
         while above >= 0, Self.isAttribute(file.lines[above]) { above -= 1 }
         isDocumented = above >= 0 && file.lines[above].drop { $0 == " " }.hasPrefix("///")
-        isPlainInitializer = introducer == "init" && Self.onlyAssigns(file, index)
+        self.file = file
     }
 
     var name: Substring { words.count > 1 ? words[1] : words[0] }
@@ -152,15 +152,16 @@ struct Declaration {
         line.drop { $0 == " " }.hasPrefix("@") && !Words.all(in: line).contains { introducers.contains($0) }
     }
 
-    /// Whether all statements of a body hand a parameter or a literal to a property.
-    private static func onlyAssigns(_ file: SourceFile, _ index: Int) -> Bool {
+    /// Whether all statements of its body hand a parameter or a literal to a property.
+    private var isPlainInitializer: Bool {
+        guard words[0] == "init" else { return false }
         var depth = 0
         var isOpen = false
         var body = ""
-        for line in file.code[index...].prefix(40) {
+        for line in file.code[line...].prefix(40) {
             for character in line {
                 if character == "}" { depth -= 1 }
-                if isOpen, depth == 0, character == "}" { return isAssignments(body) }
+                if isOpen, depth == 0, character == "}" { return Self.isAssignments(body) }
                 if isOpen, depth > 0 { body.append(character) }
                 if character == "{" {
                     depth += 1

@@ -1,30 +1,6 @@
-/// A value of an adapter's registry, which user-mode drivers ask for (docs/protocol/semantics.md 17, QUERYREGISTRY).
-public struct RegistryValue: Hashable, Sendable {
-    /// Where the value is looked up.
-    public enum Key: UInt32, Hashable, Sendable {
-        case service = 0
-        case adapter = 1
-    }
+import SoftGPU
 
-    /// A value in one of the registry's types.
-    public enum Content: Hashable, Sendable {
-        case dword(UInt32)
-        case qword(UInt64)
-        case string(String)
-        case binary([UInt8])
-    }
-
-    public var key = Key.adapter
-    /// The value's name under the key.
-    public var name: String
-    public var content: Content
-
-    public init(key: Key = .adapter, name: String, content: Content) {
-        self.key = key
-        self.name = name
-        self.content = content
-    }
-
+extension RegistryValue {
     private static let forms: [Field<RegistryValue>] = [
         form("dword", .number(0...(.max)), Content.dword) { if case .dword(let value) = $0 { value } else { nil } },
         form("qword", .number(0...(.max)), Content.qword) { if case .qword(let value) = $0 { value } else { nil } },
@@ -50,7 +26,9 @@ public struct RegistryValue: Hashable, Sendable {
         }
     }
 
-    static func template(_: AdapterSettings) -> RegistryValue { RegistryValue(name: "", content: .dword(0)) }
+    static func template(_: AdapterSettings) -> RegistryValue {
+        RegistryValue(key: .adapter, name: "", content: .dword(0))
+    }
 
     static let schema = Schema<RegistryValue>(
         fields: [
