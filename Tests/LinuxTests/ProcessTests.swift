@@ -48,6 +48,12 @@ import Testing
         #expect(first > 0)
     }
 
+    @Test func theWallClockIsThatOfTheCalendar() {
+        let before = Int64(time(nil)) * 1000
+        let now = WallClock.now
+        #expect((before..<Int64(time(nil)) * 1000 + 1000).contains(now))
+    }
+
     /// In a process of its own, since filters cannot be taken off.
     @Test func filtersSystemCalls() async {
         await #expect(processExitsWith: .exitCode(0)) {

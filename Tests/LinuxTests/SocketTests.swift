@@ -30,6 +30,24 @@ import Testing
         #expect(try receive(pair.second.rawValue, 16, &queue) == nil)
     }
 
+    @Test func receivesNoMoreThanThereIsRoomFor() throws {
+        let pair = try SocketPair(.stream)
+        var room = [UInt8](repeating: 0, count: 2)
+        func receive() throws -> Int? {
+            var elements = room.mutableSpan
+            var span = unsafe elements.mutableBytes
+            return try Socket.receive(pair.second.rawValue, into: &span)
+        }
+        #expect(try receive() == nil)
+        #expect(try Socket.send(pair.first.rawValue, [1, 2, 3]) == 3)
+        #expect(try receive() == 2)
+        #expect(room == [1, 2])
+        #expect(try receive() == 1)
+        #expect(room == [3, 2])
+        _ = shutdown(pair.first.rawValue, Int32(SHUT_WR))
+        #expect(try receive() == 0)
+    }
+
     @Test func sendsManyBuffersInOrder() throws {
         let pair = try SocketPair(.stream)
         let buffers: [[UInt8]] = (0..<40).map { [UInt8($0), UInt8($0)] }
