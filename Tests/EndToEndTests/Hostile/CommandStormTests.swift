@@ -52,7 +52,8 @@ import VMBus
         func words(_ chance: inout Chance, bytes: Int) -> [UInt8] {
             var result: [UInt8] = []
             while result.count < bytes {
-                result += chance.isOne(in: 12)
+                result +=
+                    chance.isOne(in: 12)
                     ? chance.bytes(4) : [chance.one(of: numbers)].littleEndianBytes
             }
             return Array(result.prefix(bytes))
@@ -95,7 +96,8 @@ import VMBus
                 for length in stride(from: 0, through: message.request.size + 64, by: 4) {
                     let owner = chance.isOne(in: 8) ? chance.one(of: victim.numbers) : process
                     let bytes =
-                        victim.header(channel, message.command, owner) + victim.words(&chance, bytes: max(0, length - 24))
+                        victim.header(channel, message.command, owner)
+                        + victim.words(&chance, bytes: max(0, length - 24))
                     commands.append(Array(bytes.prefix(length)))
                 }
                 for _ in 0..<40 * StormSize.factor {
@@ -153,7 +155,8 @@ import VMBus
                         // What would end the scene is tried elsewhere.
                         if command == 1001 || command == 15 || command == 30 { continue }
                         commands.append(
-                            victim.header(channel, command, process) + victim.words(&chance, bytes: 8 * chance.below(8)))
+                            victim.header(channel, command, process) + victim.words(&chance, bytes: 8 * chance.below(8))
+                        )
                     }
                 }
                 try victim.perform(commands, relid: relid)
@@ -219,7 +222,9 @@ import VMBus
                 let machine = try GuestMachine.connect(to: storm.server.endpoint, options: .unshared)
                 let relid = round % 2 == 0 ? machine.globalRelid : machine.adapters[0].relid
                 var bytes = chance.bytes(16 + 8 * chance.below(16))
-                if round % 3 == 0 { bytes.replaceSubrange(0..<8, with: [6, 0, 2, 0, UInt8(bytes.count / 8), 0, 0xFF, 0]) }
+                if round % 3 == 0 {
+                    bytes.replaceSubrange(0..<8, with: [6, 0, 2, 0, UInt8(bytes.count / 8), 0, 0xFF, 0])
+                }
                 try machine.sendRawPacket(bytes, relid: relid)
                 if round % 5 == 0 { try machine.sendRawPacket(bytes, relid: UInt32(chance.below(3000))) }
                 try storm.checkAlive("a packet with the descriptor \(bytes.prefix(16))")

@@ -115,7 +115,9 @@ import Testing
             // Descriptors with frames that take none.
             for _ in 0..<50 {
                 let (connection, reader) = try storm.admittedConnection()
-                for _ in 0..<4 { try? connection.send(.ping([], tag: 0), descriptors: Array(repeating: file, count: 60)) }
+                for _ in 0..<4 {
+                    try? connection.send(.ping([], tag: 0), descriptors: Array(repeating: file, count: 60))
+                }
                 connection.settle(reader)
             }
         }

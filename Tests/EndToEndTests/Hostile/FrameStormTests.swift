@@ -46,7 +46,8 @@ import Testing
                     try? connection.send(
                         Self.frame(
                             UInt16(chance.below(26)), length: said, flags: chance.isOne(in: 8) ? 1 : 0,
-                            relid: UInt32(chance.below(5)), tag: UInt32(chance.below(3)), payload: chance.bytes(length)))
+                            relid: UInt32(chance.below(5)), tag: UInt32(chance.below(3)), payload: chance.bytes(length))
+                    )
                 }
                 connection.settle(reader)
                 try storm.checkAlive("random frames")
