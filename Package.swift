@@ -144,6 +144,8 @@ let package = Package(
 if Context.environment["FUZZ"] != nil {
     package.targets += [
         .executableTarget(
+            name: "FuzzFrames", dependencies: ["Carriers"], path: "Fuzz/FuzzFrames", swiftSettings: swiftSettings),
+        .executableTarget(
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
         .executableTarget(
             name: "FuzzMessages", dependencies: ["DXGProtocol", "DXGProtocolAccess"], path: "Fuzz/FuzzMessages",
