@@ -119,6 +119,8 @@ public enum JobOutcome: Hashable, Sendable {
     case aborted
     /// The worker was lost with the job; the memory it wrote is there, how far it came is unknown.
     case lost(reason: String)
+    /// As ``lost(reason:)``, and another job was the cause: one that did not stop when it was told to.
+    case casualty(reason: String)
 }
 
 /// Something about a guest that its operator should read.

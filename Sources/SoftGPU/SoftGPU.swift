@@ -123,9 +123,7 @@ public final class SoftGPU {
                         continue
                     }
                     report(.warning, process, "", nil, "the GPU address space failed: \(reason)")
-                    for device in process.devices where device.adapter === space.adapter {
-                        lose(device, .errorOutOfMemory)
-                    }
+                    lose(process.devices.filter { $0.adapter === space.adapter }.map { ($0, .errorOutOfMemory) })
                     restart(space)
                 }
             }
@@ -147,7 +145,7 @@ public final class SoftGPU {
         for adapter in adapters {
             for node in adapter.nodes {
                 for job in node.running {
-                    if let deadline = job.deadline, job.ending == .own {
+                    if let deadline = job.stopDeadline ?? job.deadline {
                         earliest = min(earliest ?? deadline, deadline)
                     }
                     let sliceEnd = job.startedAt.advanced(by: Self.sliceNanoseconds)

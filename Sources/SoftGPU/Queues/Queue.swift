@@ -168,6 +168,8 @@ final class RunningJob {
     let startedAt: Instant
     /// When the model gives up on it, if ever.
     let deadline: Instant?
+    /// When it must have left its node, once it was told to stop.
+    var stopDeadline: Instant?
     /// Fences that it could write, in the order of the job's `fenceOffsets`.
     let fences: [SyncObjectOpen]
     var ending = Ending.own

@@ -175,26 +175,6 @@ extension SoftGPU {
         }
     }
 
-    /// Ends jobs that have run too long.
-    func expireJobs() {
-        for adapter in adapters {
-            for node in adapter.nodes {
-                for job in node.running where job.ending == .own {
-                    guard let deadline = job.deadline, deadline <= now else { continue }
-                    job.ending = .timedOut
-                    effects.append(.abort(job.id, job.space.id))
-                }
-            }
-        }
-    }
-
-    /// Stops a job whose end nobody waits for.
-    func discard(_ job: RunningJob) {
-        let wasRequested = job.ending != .own
-        job.ending = .discarded
-        if !wasRequested { effects.append(.abort(job.id, job.space.id)) }
-    }
-
     /// A job has left its worker.
     func end(_ id: JobID, outcome: JobOutcome, fences: [UInt64], nanoseconds: UInt64) {
         guard let job = runningJobs.removeValue(forKey: id) else { return }
@@ -212,8 +192,11 @@ extension SoftGPU {
 
     private func conclude(_ job: RunningJob, _ outcome: JobOutcome) {
         let device = job.device
-        if outcome == .completed { return finish(job.submission, on: job.queue) }
-        job.queue.node.countFault(of: job.queue)
+        switch outcome {
+        case .completed: return finish(job.submission, on: job.queue)
+        case .casualty: break
+        default: job.queue.node.countFault(of: job.queue)
+        }
         switch outcome {
         case .completed: break
         case .pageFault(let address, let isWrite):
@@ -225,8 +208,10 @@ extension SoftGPU {
             lose(device, .errorDmaFault)
         case .aborted where job.ending == .timedOut:
             report(.warning, device.process, "", nil, "the GPU hung: a packet ran longer than the timeout")
-            lose(device, .hung)
-            countTimeout(of: device.adapter, machine: device.process.machine)
+            recover(from: device, nodeIsFree: true)
+        case .casualty(let reason):
+            report(.warning, device.process, "", nil, "the worker was lost with another device's work: \(reason)")
+            lose(device, .reset)
         case .aborted, .lost:
             if case .lost(let reason) = outcome {
                 report(.warning, device.process, "", nil, "the worker was lost: \(reason)")
