@@ -32,6 +32,9 @@ public enum Effect: Sendable {
     /// Make a running job end soon; it still reports its end.
     case abort(JobID, AddressSpaceID)
 
+    /// Take a virtual GPU away from its guest: rescind its channel (docs/protocol/semantics.md 5.1).
+    case removeVirtualGPU(GuestID, index: Int)
+
     /// Say something about a guest in the log.
     case report(Diagnostic)
 }

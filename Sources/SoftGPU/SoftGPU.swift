@@ -19,6 +19,8 @@ public final class SoftGPU {
     var pendingQueues: [Queue] = []
     var runningJobs: [JobID: RunningJob] = [:]
     var barriers: [BarrierID: PendingBarrier] = [:]
+    /// Flushes that are not answered, oldest first.
+    var flushes: [PendingFlush] = []
     /// Devices with a paging operation that takes time.
     var pagingDevices: [ObjectIdentifier: Device] = [:]
     /// What the input that is being handled lets go.
@@ -141,7 +143,7 @@ public final class SoftGPU {
 
     /// When ``advance(to:)`` should be called next, if nothing else happens.
     public var nextDeadline: Instant? {
-        var earliest = nextPagingDeadline
+        var earliest = [nextPagingDeadline, flushes.map(\.deadline).min()].compactMap { $0 }.min()
         for adapter in adapters {
             for node in adapter.nodes {
                 for job in node.running {

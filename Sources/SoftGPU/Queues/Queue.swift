@@ -48,6 +48,14 @@ final class Queue {
         if case .running = state { true } else { !packets.isEmpty }
     }
 
+    /// Whether it runs something or could.
+    var isRunnable: Bool {
+        switch state {
+        case .ready, .running: true
+        case .idle, .waiting: false
+        }
+    }
+
     /// Whether it comes before another queue of its address space.
     func precedes(_ other: Queue) -> Bool {
         if priority != other.priority { return priority > other.priority }
@@ -209,6 +217,13 @@ final class DeferredReply {
         self.completion = completion
         self.bytes = bytes
     }
+}
+
+/// A flush that waits for its devices to come to rest.
+struct PendingFlush {
+    let devices: [Device]
+    let reply: DeferredReply
+    let deadline: Instant
 }
 
 /// Where the answer to a request goes.

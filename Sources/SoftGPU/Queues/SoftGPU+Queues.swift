@@ -41,6 +41,7 @@ extension SoftGPU {
                 advance(queue)
             }
         }
+        settleFlushes()
         flushReleases()
     }
 

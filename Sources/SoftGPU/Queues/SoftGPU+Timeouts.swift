@@ -55,12 +55,12 @@ extension SoftGPU {
         adapter.timeoutCount &+= 1
         adapter.timeouts.append(now)
         adapter.timeouts.removeAll { $0.advanced(by: options.timeouts.windowNanoseconds) < now }
-        guard adapter.timeouts.count > options.timeouts.limit, !adapter.isStopped else { return }
+        guard adapter.timeouts.count > options.timeouts.limit, adapter.outage != .offline else { return }
         effects.append(
             .report(
                 Diagnostic(
                     severity: .warning, guest: machine.id, process: nil, command: "", status: nil,
                     reason: "vGPU \(adapter.index) goes offline after \(adapter.timeouts.count) timeouts")))
-        stop(adapter, machine: machine)
+        stop(adapter, machine: machine, .offline)
     }
 }

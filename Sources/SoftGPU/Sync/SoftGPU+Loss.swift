@@ -32,10 +32,12 @@ extension SoftGPU {
         machine.processes.objects.flatMap { $0.devices.filter { $0.adapter === adapter } }
     }
 
-    /// Takes a virtual GPU offline: its devices are stopped, and it takes no new ones.
-    func stop(_ adapter: VirtualAdapter, machine: VirtualMachine) {
-        adapter.isStopped = true
+    /// Stops the devices of a virtual GPU, which takes no new ones.
+    func stop(_ adapter: VirtualAdapter, machine: VirtualMachine, _ outage: VirtualAdapter.Outage) {
+        guard adapter.outage != .offline else { return }
+        adapter.outage = outage
         lose(devices(on: adapter, of: machine).map { ($0, .stopped) })
+        if outage == .offline { effects.append(.removeVirtualGPU(machine.id, index: adapter.index)) }
     }
 
     /// Makes the guest forget the execution states that it remembers. Linux gives the same cookie for all devices, so

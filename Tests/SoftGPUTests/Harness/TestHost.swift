@@ -154,7 +154,9 @@ final class TestHost {
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
-            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages, .report: break
+            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
+                .removeVirtualGPU, .report:
+                break
             }
         }
         drain()
