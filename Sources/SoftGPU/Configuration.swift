@@ -31,7 +31,7 @@ public struct AdapterProfile: Sendable {
 
     public init(
         name: String = "Understudy Software GPU", isComputeOnly: Bool = false, localMemory: UInt64 = 4 << 30,
-        nonLocalMemory: UInt64 = 4 << 30, nodes: [NodeProfile] = [.compute, .copy], wddmVersion: UInt32 = 3000,
+        nonLocalMemory: UInt64 = 4 << 30, nodes: [NodeProfile] = [.render, .copy, .compute], wddmVersion: UInt32 = 3000,
         hardwareScheduling: Bool = true, hostLUID: LUID, guid: [UInt8]
     ) {
         self.name = name
@@ -104,7 +104,8 @@ public struct NodeProfile: Sendable {
         self.engineType = engineType
     }
 
-    public static let compute = NodeProfile(name: "3D", engineType: 1)
+    public static let render = NodeProfile(name: "3D", engineType: 1)
+    public static let compute = NodeProfile(name: "Compute", engineType: 0)
     public static let copy = NodeProfile(name: "Copy", engineType: 6)
 }
 

@@ -15,8 +15,9 @@ public final class SoftGPU {
     let effects = EffectLog()
     var now = Instant(nanoseconds: 0)
 
-    /// Queues whose heads have to be looked at before an input is done.
+    /// Queues whose heads have to be looked at before an input is done, and nodes that may have room.
     var pendingQueues: [Queue] = []
+    var pendingNodes: [Node] = []
     var runningJobs: [JobID: RunningJob] = [:]
     var barriers: [BarrierID: PendingBarrier] = [:]
     /// Flushes that are not answered, oldest first.
@@ -137,7 +138,7 @@ public final class SoftGPU {
         input(at: time) {
             expireJobs()
             expirePaging()
-            for adapter in adapters { for node in adapter.nodes { dispatch(node) } }
+            for adapter in adapters { for node in adapter.nodes { fill(node) } }
         }
     }
 

@@ -18,8 +18,9 @@ final class Queue {
     var state = State.idle
     /// Whether the model has it on its list of queues to look at.
     var isPending = false
-    /// When it last became ready, in the order of all queues.
+    /// When it last became ready, in the order of all queues and in the model's time.
     var readySince: UInt64 = 0
+    var readyAt = Instant(nanoseconds: 0)
 
     enum State {
         /// Nothing at the head that has been looked at.

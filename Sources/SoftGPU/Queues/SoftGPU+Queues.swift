@@ -31,15 +31,29 @@ extension SoftGPU {
         pendingQueues.append(queue)
     }
 
-    /// Lets everything go on that can.
+    /// Puts a node on the list of those that may have room for work.
+    func fill(_ node: Node) {
+        guard !node.isPending else { return }
+        node.isPending = true
+        pendingNodes.append(node)
+    }
+
+    /// Lets everything go on that can. Nodes choose when all queues have been looked at, so that the first to be looked
+    /// at has no advantage.
     func settle() {
-        while !pendingQueues.isEmpty {
-            let queues = pendingQueues
-            pendingQueues.removeAll(keepingCapacity: true)
-            for queue in queues {
-                queue.isPending = false
-                advance(queue)
+        while true {
+            while !pendingQueues.isEmpty {
+                let queues = pendingQueues
+                pendingQueues.removeAll(keepingCapacity: true)
+                for queue in queues {
+                    queue.isPending = false
+                    advance(queue)
+                }
             }
+            guard !pendingNodes.isEmpty else { break }
+            let node = pendingNodes.removeFirst()
+            node.isPending = false
+            dispatch(node)
         }
         settleFlushes()
         flushReleases()
@@ -79,9 +93,9 @@ extension SoftGPU {
             case .submit:
                 queue.state = .ready
                 queue.readySince = freshID()
+                queue.readyAt = now
                 queue.node.enter(queue)
-                dispatch(queue.node)
-                if case .ready = queue.state { return }
+                return fill(queue.node)
             }
         }
     }
@@ -117,14 +131,13 @@ extension SoftGPU {
     // MARK: Nodes
 
     /// Starts what a node has room for.
-    func dispatch(_ node: Node) {
+    private func dispatch(_ node: Node) {
         while true {
             let occupying = node.running.count { $0.startedAt.advanced(by: Self.sliceNanoseconds) > now }
             guard occupying < Self.jobsPerNode else { return }
-            let choices = node.lines.lazy.filter { !$0.isBusy }.compactMap(\.queues.first)
-            let candidates = choices.map(candidate)
-            guard !candidates.isEmpty else { return }
-            start(Array(choices)[policy.choose(from: Array(candidates))], on: node)
+            let choices = node.lines.filter { !$0.isBusy }.flatMap(\.candidates)
+            guard !choices.isEmpty else { return }
+            start(choices[policy.choose(from: choices.map(candidate))], on: node)
         }
     }
 
@@ -132,8 +145,9 @@ extension SoftGPU {
         let process = queue.device.process
         return SchedulingCandidate(
             guest: process.machine.id, guestNanoseconds: queue.node.share(of: process.machine.id),
-            processHandle: process.handle.rawValue, priority: queue.priority,
-            inProcessPriority: queue.inProcessPriority, readySince: queue.readySince)
+            processHandle: process.handle.rawValue, lastTurn: queue.line.lastTurn, priority: queue.priority,
+            inProcessPriority: queue.inProcessPriority, readySince: queue.readySince,
+            waitedNanoseconds: now.nanoseconds - queue.readyAt.nanoseconds)
     }
 
     private func start(_ queue: Queue, on node: Node) {
@@ -149,7 +163,7 @@ extension SoftGPU {
             startedAt: now, deadline: timesOut ? now.advanced(by: options.timeouts.packetNanoseconds) : nil,
             fences: fences)
         queue.state = .running(running)
-        node.start(running)
+        node.start(running, turn: freshID())
         device.runningJobs[running.id] = running
         runningJobs[running.id] = running
         effects.append(
@@ -188,7 +202,7 @@ extension SoftGPU {
         if job.ending != .discarded { conclude(job, outcome) }
         for reply in job.completions { settle(reply) }
         look(at: job.queue)
-        dispatch(node)
+        fill(node)
     }
 
     private func conclude(_ job: RunningJob, _ outcome: JobOutcome) {
