@@ -17,6 +17,7 @@ final class GuestSession {
     /// What the host calls it.
     let name: String
     let settings: GuestSettings
+    let connectedAt: Instant
     let carrier: StreamCarrier
     unowned let server: Server
 
@@ -50,6 +51,7 @@ final class GuestSession {
         self.server = server
         self.name = name
         self.settings = settings
+        connectedAt = server.now
         self.guestID = guestID == .zero ? Self.identity(for: id) : guestID
 
         let ioBytes = settings.ioSpaceBytes

@@ -16,6 +16,7 @@ extension Settings {
             .section("timeouts", \.timeouts, TimeoutPolicy.schema),
             .section("workers", \.workers, WorkerSettings.schema),
             .section("log", \.log, LogSettings.schema),
+            .section("control", \.control, ControlSettings.schema),
             .value("pid-file", \.pidFile, .optional(.path("a file"), or: "none")),
             .value("drain-time", \.drainNanoseconds, .duration(0...3_600_000_000_000)),
         ],
