@@ -183,6 +183,13 @@ final class GuestSession {
     /// A channel whose packets make no sense is taken away (docs/protocol/vmbus.md 1.10).
     private func breakChannel(_ channel: Channel, _ reason: String) {
         server.log.guest(id, .warning, "the channel is broken: \(reason)", at: server.loop.now)
+        rescind(channel)
+    }
+
+    /// Takes a virtual GPU away, for as long as the guest is connected.
+    func removeVirtualGPU(_ index: Int) { rescind(.vgpu(index)) }
+
+    private func rescind(_ channel: Channel) {
         guard let key = keys[channel] else { return }
         if let relid = relids.removeValue(forKey: channel) { channels[relid] = nil }
         var actions: [VMBusAction] = []

@@ -34,6 +34,8 @@ extension Server {
             run(job)
         case .abort(let job, let space):
             spaces[space]?.abort(job)
+        case .removeVirtualGPU(let guest, let index):
+            sessions[guest]?.removeVirtualGPU(index)
         case .report(let diagnostic):
             log.diagnostic(diagnostic, at: loop.now)
         }

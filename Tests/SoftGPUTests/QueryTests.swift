@@ -412,5 +412,20 @@ import Testing
         var request = MessageBuilder<CreateDevice.Request>()
         request.errorCode = 1
         #expect(process.call(request).fields.device == .none)
+        // The guest starts it again.
+        #expect(guest.openAdapter().fields.status == .success)
+        #expect(process.createDevice().executionState == .active)
+    }
+
+    /// FLUSHADAPTER is a flush of every device of the process on the adapter, as a command of which Linux knows nothing
+    /// but the number.
+    @Test func flushedAdapterComesToRest() {
+        let other = guest.createProcess(pid: 2)
+        host.completesJobs = false
+        device.submit(to: device.createContext())
+        #expect(send(43, 0, process: other.handle) == [0, 0, 0, 0])
+        #expect(send(43, 0) == nil)
+        host.endJob()
+        #expect(guest.takeLateReply() == [0, 0, 0, 0])
     }
 }

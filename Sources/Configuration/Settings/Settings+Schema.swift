@@ -68,6 +68,8 @@ extension TimeoutPolicy {
             .mapped(
                 .optional(.duration(1_000_000...86_400_000_000_000), or: "none"), { $0 ?? .max },
                 back: { $0 == .max ? nil : $0 })),
+        .value("reset", \.resetNanoseconds, .duration(1_000_000...86_400_000_000_000)),
+        .value("reset-nodes-alone", \.resetsNodesAlone, .boolean),
         .value("limit", \.limit, .number(1...1_000_000)),
         .value("window", \.windowNanoseconds, .duration(1_000_000...86_400_000_000_000)),
     ])

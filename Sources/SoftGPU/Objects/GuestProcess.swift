@@ -85,6 +85,9 @@ final class Device {
 
     var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
 
+    /// Whether it has work that runs or waits for nothing but its node.
+    var hasRunnableWork: Bool { !isDestroyed && (!runningJobs.isEmpty || queues.contains(where: \.isRunnable)) }
+
     /// All its queues, in a fixed order.
     var queues: [Queue] {
         var queues: [Queue] = []

@@ -93,12 +93,20 @@ final class VirtualAdapter {
     let physical: PhysicalAdapter
     /// What OPENADAPTER gave, while the adapter is open.
     var handle: D3DKMTHandle?
-    /// Taken offline: too many timeouts, or ADAPTERSTOP.
-    var isStopped = false
+    /// Why it takes no work, if it takes none.
+    var outage: Outage?
     /// When its work ran into the timeout, within the last window.
     var timeouts: [Instant] = []
     /// Timeouts in all.
     var timeoutCount: UInt32 = 0
+
+    /// Why a virtual GPU takes no work.
+    enum Outage {
+        /// ADAPTERSTOP, until the guest opens it again.
+        case stopped
+        /// Too many timeouts: for as long as the guest is connected.
+        case offline
+    }
 
     init(index: Int, vgpuLUID: LUID, physical: PhysicalAdapter) {
         self.index = index
