@@ -113,7 +113,8 @@ import Testing
         return device.status(request)
     }
 
-    /// EvictOnlyIfNecessary leaves content in its segment, but the GPU may not touch it (docs/protocol/semantics.md 12).
+    /// EvictOnlyIfNecessary leaves content in its segment, but the GPU may not touch it (docs/protocol/semantics.md
+    /// 12, CMD 12).
     @Test func evictedOnlyIfNecessaryStays() {
         let allocation = device.allocate(65536)
         device.makeResident([allocation], on: queue)
