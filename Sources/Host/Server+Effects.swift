@@ -21,7 +21,7 @@ extension Server {
         case .map(let id, let address, let span, let access):
             spaces[id]?.map(span, at: address, access)
         case .mapZero(let id, let address, let length):
-            spaces[id]?.unmap(address, length)
+            spaces[id]?.mapZeros(address, length)
         case .unmap(let id, let address, let length):
             spaces[id]?.unmap(address, length)
         case .barrier(let barrier, let ids):

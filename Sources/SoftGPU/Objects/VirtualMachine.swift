@@ -40,8 +40,12 @@ final class VirtualMachine {
         ioPages = PageAllocator(capacity: options.ioSpaceBytes & ~(pageSize - 1), lateness: 256)
         localPages = PageAllocator(capacity: options.localBytes & ~(pageSize - 1), lateness: 16)
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
+        names = Self.names(options)
+    }
+
+    private static func names(_ options: GuestOptions) -> HandleTable<SharedName> {
         // An object has a global name at most, and one NT handle at a time; the rest is for a guest that asks twice.
-        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects * 4)
+        HandleTable(uniques: [3], limit: options.limits.sharedObjects * 4)
     }
 
     func checkShareable() throws(Refusal) {
@@ -66,7 +70,7 @@ final class VirtualMachine {
         gpadls.removeAll()
         for adapter in adapters { adapter.handle = nil }
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
-        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+        names = Self.names(options)
     }
 }
 
@@ -122,6 +126,12 @@ final class PhysicalAdapter {
     /// Bytes and allocations resident per memory segment group.
     var residentBytes: [UInt64] = [0, 0]
     var residentCount: [UInt32] = [0, 0]
+    /// Memory on nobody's residency list whose content is still in its segment, by its id.
+    var evictable: [UInt64: AllocationMemory] = [:]
+    var evictableBytes: [UInt64] = [0, 0]
+    var evictableCount: [UInt32] = [0, 0]
+    /// What has left each memory segment group so far.
+    var evicted = [EvictedBytes(), EvictedBytes()]
     /// Bytes and allocations that exist per memory segment group.
     var committedBytes: [UInt64] = [0, 0]
     var committedCount: [UInt32] = [0, 0]
@@ -143,4 +153,7 @@ final class PhysicalAdapter {
 enum SegmentGroup: Int {
     case local = 0
     case nonLocal = 1
+
+    /// Its segment in a segment set: segments count from 1.
+    var segmentBit: UInt32 { 1 << UInt32(rawValue) }
 }

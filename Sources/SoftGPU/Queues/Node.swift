@@ -25,6 +25,9 @@ final class Node {
         queue.line.use.count(kind, hasEnded: hasEnded)
     }
 
+    /// The queue whose command buffer the node began last, by its position among all.
+    private var lastQueue: UInt64?
+
     /// Counts a command buffer that ended in an error.
     func countFault(of queue: Queue) {
         use.faulted &+= 1
@@ -61,6 +64,11 @@ final class Node {
     func start(_ job: RunningJob, turn: UInt64) {
         remove(job.queue)
         running.append(job)
+        if lastQueue != job.queue.sequence {
+            use.switches &+= 1
+            job.queue.line.use.switches &+= 1
+            lastQueue = job.queue.sequence
+        }
         job.queue.line.isBusy = true
         job.queue.line.lastTurn = turn
         floor = max(floor, share(of: job.device.process.machine.id))
@@ -94,6 +102,8 @@ struct NodeUse {
 
     /// Of execution.
     var nanoseconds: UInt64 = 0
+    /// Times that the node went to another context or hardware queue.
+    var switches: UInt32 = 0
     /// By kind of packet.
     private(set) var submitted: [UInt32] = Array(repeating: 0, count: 8)
     private(set) var completed: [UInt32] = Array(repeating: 0, count: 8)
