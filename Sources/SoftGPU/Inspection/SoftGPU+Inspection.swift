@@ -18,8 +18,15 @@ extension SoftGPU {
     private func inspect(_ adapter: VirtualAdapter) -> VirtualAdapterInspection {
         VirtualAdapterInspection(
             index: adapter.index, name: adapter.physical.profile.name,
-            state: adapter.isStopped ? .stopped : adapter.handle == nil ? .closed : .open,
-            timeouts: adapter.timeoutCount)
+            state: state(of: adapter), timeouts: adapter.timeoutCount)
+    }
+
+    private func state(of adapter: VirtualAdapter) -> VirtualAdapterInspection.State {
+        switch adapter.outage {
+        case .offline: .offline
+        case .stopped: .stopped
+        case nil: adapter.handle == nil ? .closed : .open
+        }
     }
 
     private func inspect(_ process: GuestProcess) -> ProcessInspection {

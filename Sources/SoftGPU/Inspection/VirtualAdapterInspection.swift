@@ -13,7 +13,9 @@ public struct VirtualAdapterInspection: Codable, Hashable, Sendable {
         /// The guest has not opened it.
         case closed
         case open
-        /// Taken offline (docs/protocol/semantics.md 5.1).
+        /// By the guest's ADAPTERSTOP, until it opens the adapter again.
         case stopped
+        /// After too many timeouts, for as long as the guest is connected (docs/protocol/semantics.md 5.2).
+        case offline
     }
 }
