@@ -36,7 +36,7 @@ extension SoftGPU {
     }
 
     private static func residency(of memory: AllocationMemory) -> AllocationResidencyStatus {
-        guard memory.isInPlace, memory.offer == nil, !memory.isDetached else { return .notResident }
+        guard memory.isInPlace, !memory.isDetached else { return .notResident }
         return memory.group == .local ? .residentInGpuMemory : .residentInSharedMemory
     }
 

@@ -40,7 +40,7 @@ final class AllocationMemory: Ordered {
     var isResident: Bool { residency > 0 }
 
     /// Whether its content is in its segment.
-    var isInPlace: Bool { (isResident && !isArriving) || evictableSince != nil }
+    var isInPlace: Bool { (isResident && !isArriving && offer?.isDiscarded != true) || evictableSince != nil }
 
     /// The highest priority that an open of it has.
     var priority: UInt32 { opens.elements.map(\.priority).max() ?? Allocation.normalPriority }

@@ -30,6 +30,7 @@ extension SoftGPU {
         guard memory.offer?.order == order, memory.lingering == 0 else { return }
         memory.offer?.isSettled = true
         memory.machine.offered[memory.id] = memory
+        offerInPlace(memory)
     }
 
     /// What goes first under pressure.
@@ -65,17 +66,20 @@ extension SoftGPU {
     public func discardOffers(of guest: GuestID, at time: Instant) -> [Effect] {
         input(at: time) {
             guard let machine = machines[guest] else { return }
-            for memory in settledOffers(of: machine) {
-                guard case .span(let span) = memory.backing, let offer = memory.offer, !offer.isDiscarded else {
-                    continue
-                }
-                if offer.allowsDecommit {
-                    decommit(memory, span)
-                } else {
-                    memory.offer?.isDiscarded = true
-                    effects.append(.discard(guest, span))
-                }
-            }
+            for memory in settledOffers(of: machine) { discardOffer(of: memory) }
+        }
+    }
+
+    /// Throws away what is in offered memory that no worker sees, and its pages where they may go.
+    func discardOffer(of memory: AllocationMemory) {
+        endOfferInPlace(memory)
+        guard case .span(let span) = memory.backing, let offer = memory.offer, !offer.isDiscarded else { return }
+        countEviction(of: memory)
+        if offer.allowsDecommit {
+            decommit(memory, span)
+        } else {
+            memory.offer?.isDiscarded = true
+            effects.append(.discard(memory.machine.id, span))
         }
     }
 
@@ -101,6 +105,7 @@ extension SoftGPU {
             }
             commit(memory)
         }
+        endOfferInPlace(memory)
         memory.offer = nil
         memory.machine.offered[memory.id] = nil
         settleCharge(of: memory)

@@ -18,6 +18,7 @@ extension SoftGPU {
 
     func uncommit(_ memory: AllocationMemory) {
         takeFromPlace(memory)
+        endOfferInPlace(memory)
         let physical = memory.adapter.physical
         let group = memory.group.rawValue
         memory.machine.committedBytes -= memory.size
