@@ -277,7 +277,10 @@ import Testing
         #expect(gone == .none)
         #expect(device.destroyAllocations([high]) == .success)
         #expect(reclaim([low, kept]).results == [1, 0])
+        // What was given back and taken again was neither destroyed nor made.
+        #expect(host.model.adapters[0].created.count == 5 && host.model.adapters[0].destroyed.count == 1)
         #expect(device.destroy() == .success)
+        #expect(host.model.adapters[0].destroyed.count == 5 && host.model.adapters[0].destroyed.bytes == 5 << 20)
         #expect(guest.machine?.committedBytes == 0 && guest.machine?.localPages.used == 0)
         #expect(guest.machine?.offered.isEmpty == true)
         #expect(host.model.adapters[0].committedCount == [0, 0])
@@ -306,6 +309,15 @@ import Testing
         #expect(adapter.evicted[0].total == 3 * quarter)
         #expect(adapter.offeredBytes == [0, 0] && adapter.offeredCount == [0, 0])
         #expect(small.reclaim([low, high]).results == [1, 1])
+    }
+
+    /// An offer without an opinion goes before one of high priority, and after one of low.
+    @Test func automaticOffersAreNormal() {
+        let offers = [(3, device.allocate(65536)), (4, device.allocate(65536)), (1, device.allocate(65536))]
+        for (priority, allocation) in offers {
+            #expect(offer([allocation], priority: UInt32(priority)) == .success)
+        }
+        #expect(guest.machine?.offered.values.compactMap { $0.offer?.priority }.sorted() == [1, 2, 3])
     }
 
     @Test func sharedMemoryIsOfferedByAll() {

@@ -151,7 +151,7 @@ final class Allocation: Ordered {
     var residencyCount = 0
     var isLocked = false
     /// What its holder offered it with, until it is reclaimed.
-    var offer: (priority: UInt32, allowsDecommit: Bool)?
+    var offer: (priority: OfferPriority, allowsDecommit: Bool)?
     /// Its content went while it was offered, and its holder has not been told.
     var hasLostContent = false
     /// D3DDDI_ALLOCATIONPRIORITY; orders eviction.
@@ -172,6 +172,12 @@ final class Allocation: Ordered {
         self.isOwner = isOwner
         self.device = device
         self.privateData = privateData
+    }
+
+    /// Existing system memory is of use once the guest has told all its pages.
+    func requirePages() throws(Refusal) {
+        guard case .guestPages(let pages) = memory.backing, !pages.isComplete else { return }
+        throw .invalid("allocation \(handle) lacks pages")
     }
 }
 

@@ -10,7 +10,8 @@ extension SoftGPU {
         var allowsDecommit = true
         for open in memory.opens.elements {
             guard let offer = open.offer else { return false }
-            priority = max(priority, offer.priority)
+            // Automatic is what nobody has an opinion of.
+            priority = max(priority, offer.priority == .auto ? OfferPriority.normal.rawValue : offer.priority.rawValue)
             allowsDecommit = allowsDecommit && offer.allowsDecommit
         }
         takeFromPlace(memory)

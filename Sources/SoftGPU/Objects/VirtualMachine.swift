@@ -126,6 +126,8 @@ final class PhysicalAdapter {
     /// Bytes and allocations resident per memory segment group.
     var residentBytes: [UInt64] = [0, 0]
     var residentCount: [UInt32] = [0, 0]
+    /// What all processes have resident or have reserved, whichever is more, per memory segment group.
+    var claimedBytes: [UInt64] = [0, 0]
     /// Memory on nobody's residency list whose content is still in its segment, by its id.
     var evictable: [UInt64: AllocationMemory] = [:]
     var evictableBytes: [UInt64] = [0, 0]
