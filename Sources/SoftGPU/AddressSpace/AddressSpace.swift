@@ -17,6 +17,8 @@ final class AddressSpace {
     /// Whether there is a worker.
     private(set) var isOpen = false
     private(set) var isClosed = false
+    /// Workers that were told to end, until they are gone: so long they may touch memory.
+    var departing: [AddressSpaceID] = []
     /// Its places in line, one for each node of the adapter.
     let lines: [ReadyLine]
     private var cursor = AddressSpace.userStart
@@ -294,9 +296,15 @@ final class AddressSpace {
     }
 
     private func stop() {
-        if isOpen { effects.append(.closeAddressSpace(id)) }
+        if isOpen {
+            effects.append(.closeAddressSpace(id))
+            departing.append(id)
+        }
         isOpen = false
     }
+
+    /// Workers that may touch memory.
+    var workers: [AddressSpaceID] { isOpen ? departing + [id] : departing }
 
     private func isShown(_ mapping: Mapping) -> Bool {
         switch mapping.target {

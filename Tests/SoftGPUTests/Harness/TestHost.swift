@@ -81,6 +81,7 @@ final class TestHost {
     func disconnect(_ guest: VirtualGuest) {
         checker.releaseWaits(guest.id) { _ in true }
         carryOut(model.disconnect(guest.id, at: instant))
+        passBarriersOfClosedSpaces()
         checker.guestLeft(guest.id)
         guests[guest.id] = nil
     }
@@ -116,7 +117,21 @@ final class TestHost {
             Issue.record("there is no barrier to pass")
             return
         }
-        carryOut(model.barrierPassed(barriers.removeFirst().id, at: instant))
+        passBarrier(at: 0)
+    }
+
+    private func passBarrier(at index: Int) {
+        let (id, spaces) = barriers.remove(at: index)
+        checker.collected(spaces)
+        carryOut(model.barrierPassed(id, at: instant))
+    }
+
+    /// The workers that were told to end are collected.
+    private func passBarriersOfClosedSpaces() {
+        let open = checker.openSpaces
+        while let index = barriers.firstIndex(where: { !$0.spaces.contains(where: open.contains) }) {
+            passBarrier(at: index)
+        }
     }
 
     func fail(_ space: AddressSpaceID, reason: String = "test") {
@@ -152,8 +167,6 @@ final class TestHost {
                 let gone = Set(jobs.filter { $0.space == id }.map(\.id))
                 jobs.removeAll { gone.contains($0.id) }
                 aborted.removeAll { gone.contains($0) }
-                for index in barriers.indices { barriers[index].spaces.removeAll { $0 == id } }
-                barriers.removeAll { $0.spaces.isEmpty }
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
