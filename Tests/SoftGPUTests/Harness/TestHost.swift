@@ -101,15 +101,21 @@ final class TestHost {
             Issue.record("there is no job to end")
             return
         }
+        let start = now
+        now += nanoseconds
+        endJob(job, outcome, startedAt: start)
+    }
+
+    /// Ends a job that has run since a time, now.
+    func endJob(_ job: Job, _ outcome: JobOutcome, startedAt start: UInt64) {
         jobs.removeAll { $0.id == job.id }
         aborted.removeAll { $0 == job.id }
         checker.jobEnded(job.id)
         let fences = job.fenceOffsets.map { checker.memory(job.guest, $0) }
-        now += nanoseconds
-        let started = Instant(nanoseconds: now - nanoseconds)
         carryOut(
             model.jobEnded(
-                job.id, outcome: outcome, fences: fences, startedAt: started, endedAt: instant, at: instant))
+                job.id, outcome: outcome, fences: fences, startedAt: Instant(nanoseconds: start), endedAt: instant,
+                at: instant))
     }
 
     func passBarrier() {
