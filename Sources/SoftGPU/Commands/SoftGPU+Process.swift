@@ -39,6 +39,13 @@ extension SoftGPU {
         for device in devices { destroy(device) }
         // What is left hangs off no device: objects of the types 1 to 4 (docs/protocol/semantics.md 8.1).
         for case .syncObject(let open) in process.objects.objects { close(open) }
+        for adapter in process.machine.adapters {
+            for group in [SegmentGroup.local, .nonLocal] {
+                changeClaim(of: process, on: adapter, group) {
+                    process.reservedBytes[adapter.index][group.rawValue] = 0
+                }
+            }
+        }
         process.machine.processes.remove(process.handle)
     }
 

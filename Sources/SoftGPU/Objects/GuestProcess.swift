@@ -47,6 +47,11 @@ final class GuestProcess {
         gpuFences = Array(repeating: [:], count: machine.adapters.count)
     }
 
+    /// What the process has resident or has reserved, whichever is more.
+    func claimedBytes(on adapter: VirtualAdapter, _ group: SegmentGroup) -> UInt64 {
+        max(residentBytes[adapter.index][group.rawValue], reservedBytes[adapter.index][group.rawValue])
+    }
+
     var devices: [Device] {
         objects.objects.compactMap { if case .device(let device) = $0 { device } else { nil } }
     }
