@@ -62,6 +62,9 @@ let package = Package(
             name: "Configuration", dependencies: ["CLibyaml", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
             swiftSettings: swiftSettings),
 
+        // What a server tells those who run it.
+        .target(name: "Control", dependencies: ["SoftGPU", "VMBus", "DXGProtocol"], swiftSettings: swiftSettings),
+
         // The running server.
         .target(
             name: "Carriers",
@@ -70,7 +73,7 @@ let package = Package(
         .target(
             name: "Host",
             dependencies: [
-                "Carriers", "Configuration", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus",
+                "Carriers", "Configuration", "Control", "Workers", "WorkerProtocol", "EventLoop", "SoftGPU", "VMBus",
                 "DXGProtocol", "Linux",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -83,8 +86,8 @@ let package = Package(
         .executableTarget(
             name: "understudy",
             dependencies: [
-                "Host", "Guest", "Configuration", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU", "DXGProtocol",
-                "CSoftGPU",
+                "Host", "Guest", "Configuration", "Control", "Linux", "EventLoop", "Carriers", "VMBus", "SoftGPU",
+                "DXGProtocol", "CSoftGPU",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -108,6 +111,7 @@ let package = Package(
         .testTarget(
             name: "ConfigurationTests", dependencies: ["Configuration", "SoftGPU", "VMBus", "DXGProtocol", "Linux"],
             swiftSettings: swiftSettings),
+        .testTarget(name: "ControlTests", dependencies: ["Control", "DXGProtocol"], swiftSettings: swiftSettings),
         .testTarget(
             name: "CarriersTests", dependencies: ["Carriers", "EventLoop", "Linux", "VMBus"],
             swiftSettings: swiftSettings),
@@ -128,7 +132,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Guest", "Carriers", "VMBus", "DXGProtocol", "CSoftGPU", "Linux", "understudy"],
+            dependencies: [
+                "Guest", "Control", "Carriers", "SoftGPU", "VMBus", "DXGProtocol", "CSoftGPU", "Linux", "understudy",
+            ],
             swiftSettings: swiftSettings),
     ],
     cLanguageStandard: .gnu11
@@ -137,6 +143,8 @@ let package = Package(
 // Programs for libFuzzer: `scripts/fuzz` asks for them.
 if Context.environment["FUZZ"] != nil {
     package.targets += [
+        .executableTarget(
+            name: "FuzzFrames", dependencies: ["Carriers"], path: "Fuzz/FuzzFrames", swiftSettings: swiftSettings),
         .executableTarget(
             name: "FuzzControl", dependencies: ["VMBus"], path: "Fuzz/FuzzControl", swiftSettings: swiftSettings),
         .executableTarget(

@@ -3,12 +3,18 @@ internal import Workers
 /// libFuzzer's entry: bytes in GPU memory that a dispatch calls a code object.
 ///
 /// Build with `FUZZ=1 swift build -c release --product FuzzCodeObject --sanitize fuzzer`. Whatever the checker lets
-/// through is laid out here as the host would, within the bounds that it promises.
+/// through is laid out here as the host would, within the bounds that it promises. The first byte chooses between the
+/// input as it is and a good file with the input's changes.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzCodeObject(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     // SAFETY: libFuzzer passes `count` readable bytes that stay for the call; the copy is all that is used.
-    let file = unsafe [UInt8](UnsafeBufferPointer(start: data, count: count))
-    guard let object = try? CodeObject(unsafe file.span.bytes) else { return 0 }
+    let input = unsafe [UInt8](UnsafeBufferPointer(start: data, count: count))
+    guard let choice = input.first else { return 0 }
+    let file = choice % 4 == 0 ? Array(input.dropFirst()) : GoodFile.changed(by: input.dropFirst())
+    guard let object = try? CodeObject(unsafe file.span.bytes) else {
+        precondition(file != GoodFile.bytes, "the good file is refused")
+        return 0
+    }
     let image = object.imageBytes
     precondition(image > 0 && image <= CodeObject.maximumImageBytes && image % 4096 == 0)
     precondition(object.alignment >= 4096 && object.alignment <= CodeObject.maximumAlignment)

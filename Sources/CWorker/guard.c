@@ -65,6 +65,7 @@ static void on_fault(int signal, siginfo_t *info, void *opaque) {
     case SIGSEGV:
     case SIGBUS:
         describe_access(opaque, info, &fault);
+        if (signal == SIGSEGV && fault.is_write && step_over_store(opaque, fault.address)) return;
         break;
     case SIGSYS:
         fault.code = info->si_syscall;

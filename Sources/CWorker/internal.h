@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/types.h>
+#include <ucontext.h>
 
 /* Signal that makes guarded work leave. */
 #define STOP_SIGNAL SIGUSR1
@@ -81,6 +82,18 @@ struct worker_engine {
 uint64_t arena_block(uint32_t index);
 int arena_map(uint64_t address, uint64_t length);
 bool arena_is_stack_guard(uint64_t address);
+
+/* zeros.c */
+#define MAXIMUM_ZERO_RANGES 65536
+/* For the service thread: makes a range one of zeros, or of something else. Returns 0 or an errno. */
+int zeros_add(uint64_t start, uint64_t end);
+int zeros_remove(uint64_t start, uint64_t end);
+/* Where the zeros end that an address lies in, or 0. Safe in handlers. */
+uint64_t zeros_end(uint64_t address);
+
+/* stores.c */
+/* Goes on behind the instruction that a write fault interrupted. False unless it writes to zeros alone. */
+bool step_over_store(ucontext_t *context, uint64_t address);
 
 /* system.c */
 void futex_wait(_Atomic uint32_t *word, uint32_t expected);

@@ -47,7 +47,13 @@ static int map(uint64_t address, uint64_t length, int file, uint64_t offset, uin
 }
 
 int worker_map_shared(uint64_t address, uint64_t length, int file, uint64_t offset, uint32_t protection) {
-    return map(address, length, file, offset, protection, MAP_SHARED);
+    int error = zeros_remove(address, address + length);
+    return error != 0 ? error : map(address, length, file, offset, protection, MAP_SHARED);
+}
+
+int worker_map_zeros(uint64_t address, uint64_t length, uint64_t offset) {
+    int error = map(address, length, -1, offset, WORKER_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+    return error != 0 ? error : zeros_add(address, address + length);
 }
 
 int worker_map_private(uint64_t address, uint64_t length, int file, uint64_t offset, uint32_t protection) {
@@ -55,6 +61,8 @@ int worker_map_private(uint64_t address, uint64_t length, int file, uint64_t off
 }
 
 int worker_unmap(uint64_t address, uint64_t length) {
+    int error = zeros_remove(address, address + length);
+    if (error != 0) return error;
     return munmap((void *)address, length) == 0 ? 0 : errno;
 }
 

@@ -17,6 +17,7 @@ final class GuestSession {
     /// What the host calls it.
     let name: String
     let settings: GuestSettings
+    let connectedAt: Instant
     let carrier: StreamCarrier
     unowned let server: Server
 
@@ -50,6 +51,7 @@ final class GuestSession {
         self.server = server
         self.name = name
         self.settings = settings
+        connectedAt = server.now
         self.guestID = guestID == .zero ? Self.identity(for: id) : guestID
 
         let ioBytes = settings.ioSpaceBytes
@@ -181,6 +183,13 @@ final class GuestSession {
     /// A channel whose packets make no sense is taken away (docs/protocol/vmbus.md 1.10).
     private func breakChannel(_ channel: Channel, _ reason: String) {
         server.log.guest(id, .warning, "the channel is broken: \(reason)", at: server.loop.now)
+        rescind(channel)
+    }
+
+    /// Takes a virtual GPU away, for as long as the guest is connected.
+    func removeVirtualGPU(_ index: Int) { rescind(.vgpu(index)) }
+
+    private func rescind(_ channel: Channel) {
         guard let key = keys[channel] else { return }
         if let relid = relids.removeValue(forKey: channel) { channels[relid] = nil }
         var actions: [VMBusAction] = []

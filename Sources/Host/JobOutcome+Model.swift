@@ -11,6 +11,8 @@ extension ModelOutcome {
             case .invalidCommand(let offset, let reason): .invalidCommand(reason: "packet at \(offset): \(reason)")
             case .faulted(let offset, let fault): .invalidCommand(reason: "packet at \(offset): \(fault)")
             case .aborted: .aborted
+            // What did not stop itself is told as aborted.
+            case .lost(.unresponsive(let job)): .casualty(reason: "job \(job) did not stop")
             case .lost(let reason): .lost(reason: "\(reason)")
             }
     }

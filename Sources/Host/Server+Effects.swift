@@ -21,7 +21,7 @@ extension Server {
         case .map(let id, let address, let span, let access):
             spaces[id]?.map(span, at: address, access)
         case .mapZero(let id, let address, let length):
-            spaces[id]?.unmap(address, length)
+            spaces[id]?.mapZeros(address, length)
         case .unmap(let id, let address, let length):
             spaces[id]?.unmap(address, length)
         case .barrier(let barrier, let ids):
@@ -34,6 +34,8 @@ extension Server {
             run(job)
         case .abort(let job, let space):
             spaces[space]?.abort(job)
+        case .removeVirtualGPU(let guest, let index):
+            sessions[guest]?.removeVirtualGPU(index)
         case .report(let diagnostic):
             log.diagnostic(diagnostic, at: loop.now)
         }

@@ -29,6 +29,7 @@ public final class Server {
     /// Closed address spaces whose process has not been collected yet.
     var closingSpaces: [AddressSpaceID: SpaceWorker] = [:]
     private var lastGuest: UInt32 = 0
+    private var control: ControlServer?
 
     private var effects: [Effect] = []
     private var isPerforming = false
@@ -57,6 +58,12 @@ public final class Server {
         deadlineTimer = Timer(loop) { [weak self] in self?.deadlineReached() }
         do throws(SystemError) {
             for index in options.settings.listeners.indices { try listen(index) }
+            let settings = options.settings.control
+            control = try settings.path.map { (path) throws(SystemError) in
+                try ControlServer(loop, path: path, permissions: settings.permissions, log: log) {
+                    [unowned self] in self.answer($0)
+                }
+            }
         } catch {
             closeListeners()
             deadlineTimer?.close()
@@ -189,6 +196,7 @@ public final class Server {
             session.carrier.refuse(.shuttingDown, "the server is shutting down")
             sessionClosed(session, reason: "the server is shutting down")
         }
+        control?.close()
         deadlineTimer?.close()
         deadlineTimer = nil
         log.server(.info, "stopped")

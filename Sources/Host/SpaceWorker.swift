@@ -55,6 +55,9 @@ final class SpaceWorker {
         }
     }
 
+    /// Reads give 0 there, and writes are forgotten.
+    func mapZeros(_ address: UInt64, _ length: UInt64) { worker?.map(.zeros(address: address, length: length)) }
+
     func unmap(_ address: UInt64, _ length: UInt64) { worker?.unmap(address: address, length: length) }
 
     /// Calls back once all earlier maps and unmaps are done, or the worker is gone.

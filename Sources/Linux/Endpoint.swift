@@ -38,12 +38,15 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     /// The longest path of a unix socket, in bytes.
     public static let maximumPathBytes = 107
 
-    private static let forms = "unix:PATH, vsock:CID:PORT, hybrid:PATH:PORT or hybrid-dial:PATH:PORT"
+    /// What an endpoint can look like.
+    public static let forms = ["unix:PATH", "vsock:CID:PORT", "hybrid:PATH:PORT", "hybrid-dial:PATH:PORT"]
+
+    private static let allForms = forms.dropLast().joined(separator: ", ") + " or " + forms[forms.count - 1]
 
     /// Reads one of the four forms.
     public init(parsing text: String) throws(EndpointError) {
         guard let colon = text.firstIndex(of: ":") else {
-            throw EndpointError(text: text, reason: "no scheme; write \(Self.forms)")
+            throw EndpointError(text: text, reason: "no scheme; write \(Self.allForms)")
         }
         let rest = text[text.index(after: colon)...]
         switch text[..<colon] {
@@ -60,7 +63,7 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
             let (path, port) = try Self.split(rest, of: text, form: "hybrid-dial:PATH:PORT")
             self = .hybridDial(path: try Self.path(path, suffix: "", of: text), port: try Self.port(port, of: text))
         case let scheme:
-            throw EndpointError(text: text, reason: "unknown scheme '\(scheme)'; write \(Self.forms)")
+            throw EndpointError(text: text, reason: "unknown scheme '\(scheme)'; write \(Self.allForms)")
         }
     }
 

@@ -31,7 +31,7 @@ public struct AdapterProfile: Sendable {
 
     public init(
         name: String = "Understudy Software GPU", isComputeOnly: Bool = false, localMemory: UInt64 = 4 << 30,
-        nonLocalMemory: UInt64 = 4 << 30, nodes: [NodeProfile] = [.compute, .copy], wddmVersion: UInt32 = 3000,
+        nonLocalMemory: UInt64 = 4 << 30, nodes: [NodeProfile] = [.render, .copy, .compute], wddmVersion: UInt32 = 3000,
         hardwareScheduling: Bool = true, hostLUID: LUID, guid: [UInt8]
     ) {
         self.name = name
@@ -104,14 +104,22 @@ public struct NodeProfile: Sendable {
         self.engineType = engineType
     }
 
-    public static let compute = NodeProfile(name: "3D", engineType: 1)
+    public static let render = NodeProfile(name: "3D", engineType: 1)
+    public static let compute = NodeProfile(name: "Compute", engineType: 0)
     public static let copy = NodeProfile(name: "Copy", engineType: 6)
 }
 
-/// How long work may run before the device is in error (docs/protocol/semantics.md 5.1, TDR).
+/// How long work may run before the device is in error (docs/protocol/semantics.md 5.1, TDR). Where Windows has a time
+/// of its own, the default is ten times that, because a software GPU is slow.
 public struct TimeoutPolicy: Sendable {
-    /// Nanoseconds that one packet may run: TdrDelay. Windows has 2 s; a software GPU is slow, so ten times that.
+    /// Nanoseconds that one packet may run: TdrDelay, on Windows 2 s.
     public var packetNanoseconds: UInt64 = 20_000_000_000
+    /// Nanoseconds that a packet may take to leave its node once it was told to stop: TdrDdiDelay, on Windows 5 s.
+    /// After that the whole virtual GPU is reset.
+    public var resetNanoseconds: UInt64 = 50_000_000_000
+    /// Whether a node can be reset on its own, as since Windows 8. Otherwise every timeout resets the virtual GPU, so
+    /// that a user-mode driver can be tested with devices that are lost through no fault of theirs.
+    public var resetsNodesAlone = true
     /// A guest's virtual GPU goes offline where more of its packets than this run into the timeout within the window:
     /// TdrLimitCount.
     public var limit = 5

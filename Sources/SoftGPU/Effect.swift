@@ -32,6 +32,9 @@ public enum Effect: Sendable {
     /// Make a running job end soon; it still reports its end.
     case abort(JobID, AddressSpaceID)
 
+    /// Take a virtual GPU away from its guest: rescind its channel (docs/protocol/semantics.md 5.1).
+    case removeVirtualGPU(GuestID, index: Int)
+
     /// Say something about a guest in the log.
     case report(Diagnostic)
 }
@@ -119,6 +122,8 @@ public enum JobOutcome: Hashable, Sendable {
     case aborted
     /// The worker was lost with the job; the memory it wrote is there, how far it came is unknown.
     case lost(reason: String)
+    /// As ``lost(reason:)``, and another job was the cause: one that did not stop when it was told to.
+    case casualty(reason: String)
 }
 
 /// Something about a guest that its operator should read.

@@ -15,10 +15,13 @@ public final class SoftGPU {
     let effects = EffectLog()
     var now = Instant(nanoseconds: 0)
 
-    /// Queues whose heads have to be looked at before an input is done.
+    /// Queues whose heads have to be looked at before an input is done, and nodes that may have room.
     var pendingQueues: [Queue] = []
+    var pendingNodes: [Node] = []
     var runningJobs: [JobID: RunningJob] = [:]
     var barriers: [BarrierID: PendingBarrier] = [:]
+    /// Flushes that are not answered, oldest first.
+    var flushes: [PendingFlush] = []
     /// Devices with a paging operation that takes time.
     var pagingDevices: [ObjectIdentifier: Device] = [:]
     /// What the input that is being handled lets go.
@@ -123,9 +126,7 @@ public final class SoftGPU {
                         continue
                     }
                     report(.warning, process, "", nil, "the GPU address space failed: \(reason)")
-                    for device in process.devices where device.adapter === space.adapter {
-                        lose(device, .errorOutOfMemory)
-                    }
+                    lose(process.devices.filter { $0.adapter === space.adapter }.map { ($0, .errorOutOfMemory) })
                     restart(space)
                 }
             }
@@ -137,17 +138,17 @@ public final class SoftGPU {
         input(at: time) {
             expireJobs()
             expirePaging()
-            for adapter in adapters { for node in adapter.nodes { dispatch(node) } }
+            for adapter in adapters { for node in adapter.nodes { fill(node) } }
         }
     }
 
     /// When ``advance(to:)`` should be called next, if nothing else happens.
     public var nextDeadline: Instant? {
-        var earliest = nextPagingDeadline
+        var earliest = [nextPagingDeadline, flushes.map(\.deadline).min()].compactMap { $0 }.min()
         for adapter in adapters {
             for node in adapter.nodes {
                 for job in node.running {
-                    if let deadline = job.deadline, job.ending == .own {
+                    if let deadline = job.stopDeadline ?? job.deadline {
                         earliest = min(earliest ?? deadline, deadline)
                     }
                     let sliceEnd = job.startedAt.advanced(by: Self.sliceNanoseconds)

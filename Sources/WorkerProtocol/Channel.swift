@@ -8,6 +8,8 @@ public enum Channel {
     public static let codeDescriptor: UInt32 = 3
     /// Where the host puts the first file of the address space; file `n` is at `firstFileDescriptor + n`.
     public static let firstFileDescriptor: UInt32 = 4
+    /// In place of a file's descriptor: zeros, which take writes and forget them. Their offset is their address.
+    public static let zeros = UInt32.max
     /// Most files of one address space.
     public static let maximumFiles = 1000
 

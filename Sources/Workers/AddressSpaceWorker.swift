@@ -70,7 +70,7 @@ public final class AddressSpaceWorker {
     public func map(_ mapping: GPUMapping) {
         guard !isClosed else { return }
         guard Channel.isMappable(address: mapping.address, length: mapping.length, offset: mapping.offset),
-            files.indices.contains(mapping.file)
+            mapping.file == GPUMapping.zeros || files.indices.contains(mapping.file)
         else { return report(.badMapping(mapping)) }
         guard table.count < options.maximumMappings else { return report(.tooManyMappings(mapping)) }
         table.insert(mapping)
@@ -276,7 +276,8 @@ public final class AddressSpaceWorker {
         .map(
             MapOrder(
                 address: mapping.address, length: mapping.length,
-                descriptor: Channel.firstFileDescriptor + UInt32(mapping.file), offset: mapping.offset,
+                descriptor: mapping.file == GPUMapping.zeros
+                    ? Channel.zeros : Channel.firstFileDescriptor + UInt32(mapping.file), offset: mapping.offset,
                 access: mapping.access))
     }
 }

@@ -18,8 +18,7 @@ struct Service {
     private func carryOut(_ record: HostRecord) {
         switch record {
         case .map(let order):
-            let error = worker_map_shared(
-                order.address, order.length, Int32(order.descriptor), order.offset, protection(order.access))
+            let error = map(order)
             if error != 0 { channel.send(.orderFailed(address: order.address, length: order.length, code: error)) }
         case .unmap(let address, let length):
             CodeCache.shared.drop(address: address, length: length)
@@ -43,6 +42,14 @@ struct Service {
         case .synchronize(let token):
             channel.send(.synchronized(token: token))
         }
+    }
+
+    private func map(_ order: MapOrder) -> Int32 {
+        guard order.descriptor != Channel.zeros else {
+            return worker_map_zeros(order.address, order.length, order.offset)
+        }
+        return worker_map_shared(
+            order.address, order.length, Int32(order.descriptor), order.offset, protection(order.access))
     }
 
     private func engine(_ index: UInt32) -> OpaquePointer? {

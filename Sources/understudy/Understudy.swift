@@ -1,4 +1,5 @@
 import ArgumentParser
+import Control
 
 /// The program: its commands, and what it says of itself.
 @main
@@ -14,10 +15,10 @@ struct Understudy: ParsableCommand {
             Start with `understudy demo`.
             """,
         version: Version.text,
-        subcommands: [Serve.self, Demo.self, Bench.self])
+        subcommands: [Serve.self, Guests.self, Fences.self, Capabilities.self, Demo.self, Bench.self])
 }
 
 enum Version {
     /// As `--version` prints it.
-    static let text = "understudy 0.1.0"
+    static let text = "understudy \(ServerVersion.number)"
 }

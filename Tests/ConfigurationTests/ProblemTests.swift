@@ -15,7 +15,7 @@ import Testing
         (
             "zebra: 1\nlog:\n  zebra: 1\n",
             [
-                "1: zebra: 'zebra' is not a known key; allowed: listeners, adapter-profiles, adapters, guest, guests, limits, timeouts, workers, log, pid-file, drain-time",
+                "1: zebra: 'zebra' is not a known key; allowed: listeners, adapter-profiles, adapters, guest, guests, limits, timeouts, workers, log, control, pid-file, drain-time",
                 "3: log.zebra: 'zebra' is not a known key; allowed: level, format",
             ]
         ),
@@ -25,7 +25,7 @@ import Testing
         (
             "- a\n",
             [
-                "1: a list is not a mapping; allowed: the keys listeners, adapter-profiles, adapters, guest, guests, limits, timeouts, workers, log, pid-file, drain-time"
+                "1: a list is not a mapping; allowed: the keys listeners, adapter-profiles, adapters, guest, guests, limits, timeouts, workers, log, control, pid-file, drain-time"
             ]
         ),
         ("limits: 5\n", ["1: limits: '5' is not a mapping; allowed: the keys guests, half-open-connections, workers"]),

@@ -176,14 +176,45 @@ import VMBus
     }
 
     @Test func guestOptionsReachTheModel() throws {
-        let settings = try Settings("guest: {async-messages: true, io-space: 8MiB, limits: {memory: 3MiB}}\n")
+        let settings = try Settings(
+            """
+            guest:
+              async-messages: true
+              io-space: 8MiB
+              paging-delay: 3ms
+              non-resident-access: true
+              limits: {memory: 3MiB}
+            """)
         let adapter = VirtualAdapterOptions(physicalAdapter: 0, vgpuLUID: LUID(low: 1, high: 0))
         let options = settings.guest.modelOptions(adapters: [adapter])
         #expect(options.asyncMessages)
         #expect(options.ioSpaceBytes == 8 << 20)
         #expect(options.localBytes == 3 << 20)
         #expect(options.limits.memory == 3 << 20)
+        #expect(options.pagingNanoseconds == 3_000_000)
+        #expect(options.allowsNonResidentAccess)
         #expect(options.adapters.count == 1)
+    }
+
+    @Test func driversAndIdsReachTheModel() throws {
+        let settings = try Settings(
+            #"""
+            adapters:
+            - name: default
+              device-ids: {vendor: 0x8086, device: 0x56a0, revision: 8}
+              driver-store-path: 'C:\store'
+              driver-image-path: 'C:\image.sys'
+              user-mode-driver-path: 'C:\store\umd.dll'
+            """#)
+        let profile = settings.modelOptions.adapters[0]
+        #expect(profile.deviceIDs.vendor == 0x8086)
+        #expect(profile.deviceIDs.device == 0x56a0)
+        #expect(profile.deviceIDs.subvendor == 0)
+        #expect(profile.deviceIDs.revision == 8)
+        #expect(profile.driverStorePath == "C:\\store")
+        #expect(profile.driverImagePath == "C:\\image.sys")
+        #expect(profile.userModeDriverPath == "C:\\store\\umd.dll")
+        #expect(try Settings("limits: {guests: 9}\n").modelOptions.adapters[0].deviceIDs.device == nil)
     }
 
     /// What is shown of settings can be read again: the same entries come out.

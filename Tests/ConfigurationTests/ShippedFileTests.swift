@@ -68,6 +68,23 @@ import VMBus
         #expect(compute.nodes.map(\.engineType) == [0, 6])
     }
 
+    /// The example of several adapters is one: every path of a driver has a guest in it.
+    @Test func severalAdapters() throws {
+        let settings = try Settings(file: "\(Project.root)/config/several-adapters.yaml")
+        #expect(settings.adapters.map(\.name) == ["default", "compute", "small"])
+        #expect(settings.adapters.map(\.isComputeOnly) == [false, true, false])
+        #expect(settings.adapters.map(\.memory) == [4 << 30, 4 << 30, 256 << 20])
+        #expect(Set(settings.modelOptions.adapters.map(\.hostLUID)).count == 3)
+        #expect(settings.adapterIndices(of: settings.guest) == [0, 1, 2])
+        let guests = Dictionary(uniqueKeysWithValues: settings.guests.map { ($0.name, $0.settings) })
+        #expect(guests["old"]?.interfaceVersion == 27)
+        #expect(guests["old"]?.mapsGuestPages == false)
+        #expect(guests["async"]?.asyncMessages == true)
+        #expect(guests["async"].map { settings.adapterIndices(of: $0) } == [1, 0])
+        #expect(guests["paging"]?.pagingNanoseconds == 2_000_000)
+        #expect(guests["lenient"]?.allowsNonResidentAccess == true)
+    }
+
     /// `docs/configuration.md` has a row for every key, with what the program really takes and has.
     @Test func documentHasEveryKey() throws {
         let document = try Project.text("docs/configuration.md")

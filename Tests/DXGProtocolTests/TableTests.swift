@@ -45,6 +45,13 @@ struct TableTests {
         #expect(MessageTable.command(.vgpuToHost, 63) == nil)
     }
 
+    /// Whoever is refused something is told why.
+    @Test func everyRefusalHasItsReason() {
+        for command in MessageTable.commands where [.partial, .refused].contains(command.fidelity) {
+            #expect(!command.note.isEmpty, "\(command.name)")
+        }
+    }
+
     @Test func everyEnumerationIsKnown() throws {
         for (name, enumeration) in file.enums {
             let described = try #require(MessageTable.enumerations.first { $0.name == name })

@@ -70,6 +70,12 @@ import Testing
         Mistake(arguments: listen + ["--io-space", "65536"], names: ["--io-space"]),
         Mistake(arguments: listen + ["--nonsense"], names: ["--nonsense"]),
         Mistake(arguments: ["demo", "--connect", "nowhere"], names: ["--connect", "unix:PATH"]),
+        Mistake(arguments: ["guests"], names: ["--control"]),
+        Mistake(arguments: ["guests", "--control", ""], names: ["--control", "1 to 107 bytes"]),
+        Mistake(arguments: ["fences", "--control", "c"], names: ["--guest"]),
+        Mistake(
+            arguments: listen + ["--control", String(repeating: "x", count: 108)], names: ["--control", "1 to 107"]),
+        Mistake(arguments: ["capabilities", "--config", "/none.yaml"], names: ["/none.yaml"]),
         Mistake(arguments: ["dance"], names: ["dance"]),
     ]
 

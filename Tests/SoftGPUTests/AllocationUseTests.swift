@@ -73,24 +73,83 @@ import Testing
         #expect(set([device.handle], [1]) == .invalidParameter)
     }
 
+    // MARK: Properties
+
+    private static let setSupported: UInt32 = 2
+    private static let setPreferred: UInt32 = 4
+
+    private func update(
+        _ allocation: D3DKMTHandle, _ segments: UInt32 = 0, mask: UInt32 = setSupported, preferred: UInt32 = 0
+    ) -> NTStatus {
+        var request = MessageBuilder<UpdateAllocationProperty.Request>()
+        request.pagingQueue = queue.handle
+        request.allocation = allocation
+        request.supportedSegmentSet = segments
+        request.preferredSegmentSegmentId0 = preferred
+        request.propertyMaskValue = mask
+        return device.call(request).fields.status
+    }
+
     @Test func propertiesAreChecked() {
         let allocation = device.allocate(4096)
-        func update(_ segments: UInt32, mask: UInt32 = 2, preferred: UInt32 = 0) -> NTStatus {
-            var request = MessageBuilder<UpdateAllocationProperty.Request>()
-            request.pagingQueue = queue.handle
-            request.allocation = allocation
-            request.supportedSegmentSet = segments
-            request.preferredSegmentSegmentId0 = preferred
-            request.propertyMaskValue = mask
-            return device.call(request).fields.status
-        }
-        #expect(update(1) == .success)
-        #expect(update(3) == .success)
-        #expect(update(0) == .invalidParameter)
-        #expect(update(4) == .invalidParameter)
-        #expect(update(0, mask: 0) == .success)
-        #expect(update(0, mask: 4, preferred: 2) == .success)
-        #expect(update(0, mask: 4, preferred: 3) == .invalidParameter)
+        #expect(update(allocation, 1) == .success)
+        #expect(update(allocation, 3) == .success)
+        #expect(update(allocation, 0) == .invalidParameter)
+        #expect(update(allocation, 4) == .invalidParameter)
+        #expect(update(allocation, mask: 0) == .success)
+        #expect(update(allocation, mask: Self.setPreferred, preferred: 2) == .success)
+        #expect(update(allocation, mask: Self.setPreferred, preferred: 3) == .invalidParameter)
+    }
+
+    /// Memory is in a segment that its set allows, the preferred one if that is possible, and is counted there.
+    @Test func propertiesMoveMemory() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        #expect(residency([allocation]) == [1])
+        #expect(update(allocation, mask: Self.setPreferred, preferred: 2) == .success)
+        #expect(residency([allocation]) == [2])
+        #expect(process.videoMemory(0)?.currentUsage == 0 && process.videoMemory(1)?.currentUsage == 65536)
+        #expect(update(allocation, 1) == .success)
+        #expect(residency([allocation]) == [1])
+        // What the set forbids is not preferred.
+        #expect(update(allocation, mask: Self.setPreferred, preferred: 2) == .success)
+        #expect(residency([allocation]) == [1])
+        #expect(process.videoMemory(0)?.currentUsage == 65536 && process.videoMemory(1)?.currentUsage == 0)
+        #expect(host.model.adapters[0].committedBytes == [65536, 0])
+        #expect(device.destroyAllocations([allocation]) == .success)
+        #expect(host.model.adapters[0].committedCount == [0, 0])
+    }
+
+    @Test func existingMemoryStaysInTheAperture() {
+        let existing = device.allocateExisting(4096)
+        #expect(update(existing, 1) == .invalidParameter)
+        #expect(update(existing, 3) == .success)
+        #expect(update(existing, mask: Self.setPreferred, preferred: 1) == .success)
+        #expect(host.model.adapters[0].committedBytes == [0, 4096])
+    }
+
+    @Test func segmentsThatAreFullTakeNothing() {
+        let size: UInt64 = 2 << 20
+        var profile = TestHost.profile
+        profile.nonLocalMemory = size
+        let small = TestHost(profiles: [profile])
+        let process = small.start().createProcess()
+        let device = process.createDevice()
+        let queue = device.createPagingQueue()
+        let full = device.allocate(size, heap: 1)
+        let other = device.allocate(4096)
+        device.makeResident([full], on: queue, flags: 1)
+        device.makeResident([other], on: queue)
+        var request = MessageBuilder<UpdateAllocationProperty.Request>()
+        request.pagingQueue = queue.handle
+        request.allocation = other
+        request.supportedSegmentSet = 2
+        request.propertyMaskValue = Self.setSupported
+        #expect(device.call(request).fields.status == .noMemory)
+        #expect(process.videoMemory(0)?.currentUsage == 4096)
+        device.evict([full])
+        #expect(device.call(request).fields.status == .success)
+        #expect(process.videoMemory(1)?.currentUsage == 4096)
     }
 
     // MARK: Offers

@@ -87,12 +87,34 @@ import Testing
         #expect(device.signal((fence.handle, 1)) == .deviceRemoved)
         #expect(device.makeResident([allocation], on: queue).status == .deviceRemoved)
         #expect(device.map(allocation, on: queue, pages: 1).status == .deviceRemoved)
+        let peer = process.createDevice()
+        let shared = peer.createSharedFence()
+        #expect(device.open(shared.global).status == .deviceRemoved)
+        let name = process.share(peer.allocateShared(4096).resource)
+        #expect(device.openResource(name).resource == .none)
+        var update = MessageBuilder<UpdateGpuVirtualAddress.Request>()
+        update.device = device.handle
+        update.context = context
+        update.fenceObject = fence.handle
+        #expect(device.status(update) == .deviceRemoved)
+        var reclaim = MessageBuilder<ReclaimAllocations.Request>()
+        reclaim.device = device.handle
+        reclaim.pagingQueue = queue.handle
+        reclaim.appendAllocations([allocation])
+        #expect(device.call(reclaim).fields.status == .deviceRemoved)
 
+        #expect(process.free(process.reserve(size: 65536)!, 65536) == .success)
+        #expect(process.videoMemory(0)?.budget ?? 0 > 0)
         #expect(device.wait(for: [(fence.handle, 77)]).status == .success)
         #expect(guest.events.count == 1)
         #expect(device.lock(allocation).status == .success)
         #expect(device.unlock(allocation) == .success)
         #expect(device.evict([allocation]) == 0)
+        var offer = MessageBuilder<OfferAllocations.Request>()
+        offer.device = device.handle
+        offer.priority = 1
+        offer.appendAllocations([allocation])
+        #expect(device.status(offer) == .success)
         #expect(device.state(.pageFault).status == .success)
         #expect(device.destroyAllocations([allocation]) == .success)
         #expect(process.destroySyncObject(fence.handle) == .success)
@@ -278,6 +300,46 @@ import Testing
         #expect(nothing.flush() == .success)
         #expect(device.flush(reason: 1) == .success)
         #expect(device.executionState == .active)
+    }
+
+    /// Flushes for other reasons than the end of the device wait for what runs or can run, and for no fence.
+    @Test func flushWaitsForRunnableWork() {
+        let context = device.createContext()
+        let blocked = device.createContext()
+        let fence = device.createFence()
+        device.gpuWait(on: blocked, for: [(fence.handle, 1)])
+        device.submit(to: blocked)
+        #expect(device.flush(reason: 2) == .success)
+        device.submit(to: context)
+        device.submit(to: context)
+        #expect(device.flush(reason: 2) == nil)
+        host.endJob()
+        #expect(guest.takeLateReply() == nil)
+        host.endJob()
+        #expect(guest.takeLateReply() == [0, 0, 0, 0])
+        #expect(device.executionState == .active)
+        device.signal((fence.handle, 1))
+        #expect(host.jobs.count == 1)
+        host.endJob()
+    }
+
+    @Test func flushOfLongWorkIsBounded() {
+        device.submit(to: device.createContext(flags: 1 << 2))
+        #expect(device.flush(reason: 1) == nil)
+        host.advance(by: SoftGPU.flushNanoseconds - 1)
+        #expect(guest.takeLateReply() == nil)
+        host.advance(by: 1)
+        #expect(guest.takeLateReply() == [0, 0, 0, 0])
+        #expect(host.jobs.count == 1)
+        host.endJob()
+    }
+
+    @Test func flushEndsWithItsDevice() {
+        device.submit(to: device.createContext())
+        #expect(device.flush(reason: 1) == nil)
+        let flushed = guest.lastTransaction
+        #expect(device.destroy() == .success)
+        #expect(guest.takeReply(flushed) == [0, 0, 0, 0])
     }
 
     @Test func flushWaitsForTheJobToLeave() {

@@ -204,6 +204,21 @@ import Testing
         #expect(device.value(of: fence) == 2)
     }
 
+    /// A wait that ends with its device gives back what it had taken of the objects that it waited for.
+    @Test func lostWaitsGiveBackWhatTheyTook() {
+        let other = process.createDevice()
+        let mutex = device.createSyncObject(type: 1)
+        let fence = device.createFence()
+        let never = other.createFence()
+        other.gpuWait(on: other.createContext(), for: [(mutex, 0), (never.handle, 1)])
+        let context = device.createContext()
+        device.gpuWait(on: context, for: [(mutex, 0)], isLegacy: true)
+        device.gpuSignal(on: [context], (fence.handle, 1))
+        #expect(device.value(of: fence) == 0)
+        other.markAsError()
+        #expect(device.value(of: fence) == 1)
+    }
+
     @Test func semaphoreCountsUpToItsMaximum() {
         let semaphore = device.createSyncObject(type: 2) {
             $0.semaphoreMaxCount = .max

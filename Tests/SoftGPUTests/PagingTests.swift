@@ -115,6 +115,38 @@ import Testing
         #expect(guest.machine?.committedBytes == 0)
     }
 
+    /// What was evicted only if necessary is there without paging, unless others needed the room.
+    @Test func whatStayedTakesNoPaging() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        host.advance(by: 1_000)
+        device.evict([allocation], onlyIfNecessary: true)
+        #expect(device.makeResident([allocation], on: queue).status == .success)
+        device.evict([allocation])
+        #expect(device.makeResident([allocation], on: queue).status == .pending)
+        // Not yet there: there is nothing to leave in place.
+        device.evict([allocation], onlyIfNecessary: true)
+        host.advance(by: 1_000)
+        #expect(device.makeResident([allocation], on: queue).status == .pending)
+    }
+
+    @Test func propertiesChangeInTurn() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        var request = MessageBuilder<UpdateAllocationProperty.Request>()
+        request.pagingQueue = queue.handle
+        request.allocation = allocation
+        request.supportedSegmentSet = 2
+        request.setSupportedSegmentSet = true
+        let answer = device.call(request).fields
+        #expect(answer.status == .pending && answer.pagingFenceValue == 2)
+        host.advance(by: 1_000)
+        #expect(process.videoMemory(0)?.currentUsage == 65536)
+        host.advance(by: 1_000)
+        #expect(process.videoMemory(0)?.currentUsage == 0 && process.videoMemory(1)?.currentUsage == 65536)
+        #expect(guest.fenceValue(at: queue.page) == 2)
+    }
+
     @Test func evictedBeforeItArrived() {
         let allocation = device.allocate(65536)
         device.makeResident([allocation], on: queue)

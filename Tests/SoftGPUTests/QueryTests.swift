@@ -86,6 +86,8 @@ import Testing
             #expect((answer?.status == .success) == (node < 2))
             guard node < 2, let data = answer?.data else { continue }
             #expect(data[4] == (node == 0 ? 1 : 6))
+            // ContextSchedulingSupported and SupportBuildTestCommandBuffer.
+            #expect(Array(data[72..<76]) == [0x11, 0, 0, 0])
             #expect(data.suffix(2) == [1, 0])
         }
         #expect(query(25, [0, 0, 1, 0] + Array(repeating: 0, count: 74))?.status == .invalidParameter)
@@ -118,7 +120,10 @@ import Testing
         #expect(Array(qword.1[544..<552]) == [0, 0, 0, 0, 0, 1, 0, 0])
         let blob = registry(1, "Blob")!
         #expect(blob.1[536] == 3 && Array(blob.1[544..<547]) == [1, 2, 3])
-        #expect(registry(1, "Nothing")?.0 == .objectNameNotFound)
+        // What is not there is told twice: by the status, and in the structure with the name as it was asked.
+        let missing = registry(1, "Nothing")!
+        #expect(missing.0 == .objectNameNotFound && missing.1[540] == 2)
+        #expect(missing.1[8] == UInt8(ascii: "N") && missing.1[0] == 1)
         #expect(registry(0, "Path")?.0 == .objectNameNotFound)
         #expect(registry(4, "Path")?.0 == .invalidParameter)
         #expect(registry(1, "Path", index: 1)?.0 == .invalidParameter)
@@ -281,10 +286,24 @@ import Testing
             #expect(time == 150)
             let packets: [UInt32] = [76, 80, 108, 112, 116, 120, 140, 144].map { node.number(at: $0) }
             #expect(packets == [3, 3, 3, 3, 3, 3, 3, 3])
+            let switches: UInt32 = node.number(at: 8)
+            #expect(switches == 1)
         }
         let group = statistics(9).result
         let usage: [UInt64] = [group.number(at: 8), group.number(at: 16)]
         #expect(usage == [65536, 65536])
+        let inProcess: UInt64 = statistics(1).result.number(at: 8)
+        #expect(inProcess == 4096)
+        let segmentCount: UInt32 = statistics(4).result.number(at: 32)
+        #expect(segmentCount == 1)
+        device.evict([local])
+        let evicted: [UInt64] = [statistics(3).result.number(at: 24), statistics(4).result.number(at: 24)]
+        #expect(evicted == [65536, 65536])
+        let normal: UInt64 = statistics(3).result.number(at: 48 + 8 * 2)
+        #expect(normal == 65536)
+        device.submit(to: device.createContext())
+        let switches: UInt32 = statistics(5).result.number(at: 8)
+        #expect(switches == 2)
         device.destroyAllocations([local, system])
         let destroyed: UInt32 = statistics(0).result.number(at: 552)
         #expect(destroyed == 2)
@@ -403,6 +422,13 @@ import Testing
             #expect(send(command, 0) == [0xbb, 0, 0, 0xc0, 0, 0, 0, 0])
         }
         #expect(send(1006, 1) == [0xbb, 0, 0, 0xc0, 0, 0, 0, 0])
+        // Numbers that no command has.
+        for command in [63, 69, 999, 0xffff_ffff] as [UInt32] {
+            #expect(send(command, 0) == [0xbb, 0, 0, 0xc0, 0, 0, 0, 0])
+        }
+        for command in Array(1012...1020) + [1023, 0] as [UInt32] {
+            #expect(send(command, 1) == [0xbb, 0, 0, 0xc0, 0, 0, 0, 0])
+        }
         #expect(guest.call(MessageBuilder<ShareObjectWithHost.Request>()).fields.status == .notSupported)
     }
 
@@ -412,5 +438,20 @@ import Testing
         var request = MessageBuilder<CreateDevice.Request>()
         request.errorCode = 1
         #expect(process.call(request).fields.device == .none)
+        // The guest starts it again.
+        #expect(guest.openAdapter().fields.status == .success)
+        #expect(process.createDevice().executionState == .active)
+    }
+
+    /// FLUSHADAPTER is a flush of every device of the process on the adapter, as a command of which Linux knows nothing
+    /// but the number.
+    @Test func flushedAdapterComesToRest() {
+        let other = guest.createProcess(pid: 2)
+        host.completesJobs = false
+        device.submit(to: device.createContext())
+        #expect(send(43, 0, process: other.handle) == [0, 0, 0, 0])
+        #expect(send(43, 0) == nil)
+        host.endJob()
+        #expect(guest.takeLateReply() == [0, 0, 0, 0])
     }
 }

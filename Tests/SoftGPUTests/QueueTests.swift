@@ -152,6 +152,10 @@ import Testing
         #expect(device.submit(to: context) == .invalidParameter)
         #expect(device.gpuSignal(on: [context], (fence.handle, 1)) == .success)
         #expect(device.value(of: fence) == 1)
+        let hwQueue = device.createHwQueue(on: device.createContext(flags: 1 << 3 | 1 << 4))
+        #expect(device.submit(to: hwQueue, progress: 1) == .invalidParameter)
+        #expect(device.gpuSignal(on: [hwQueue.handle], (fence.handle, 2)) == .success)
+        #expect(device.value(of: fence) == 2)
     }
 
     // MARK: Contexts

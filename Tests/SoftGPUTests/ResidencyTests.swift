@@ -97,6 +97,73 @@ import Testing
         #expect(process.videoMemory(0)!.budget == before)
     }
 
+    private func residency(_ allocation: D3DKMTHandle) -> UInt32? {
+        var request = MessageBuilder<QueryAllocationResidency.Request>()
+        request.device = device.handle
+        request.appendAllocations([allocation])
+        let answer = device.call(request)
+        return answer.fields.status == .success ? answer.bytes?.number(at: 4) : nil
+    }
+
+    private func setPriority(_ priority: UInt32, of allocation: D3DKMTHandle) -> NTStatus {
+        var request = MessageBuilder<SetAllocationPriority.Request>()
+        request.device = device.handle
+        request.appendAllocations([allocation])
+        request.appendPriorities([priority])
+        return device.status(request)
+    }
+
+    /// EvictOnlyIfNecessary leaves content in its segment, but the GPU may not touch it (docs/protocol/semantics.md
+    /// 12, CMD 12).
+    @Test func evictedOnlyIfNecessaryStays() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        let base = device.map(allocation, on: queue, pages: 16).virtualAddress
+        let space = process.space()!
+        #expect(host.checker.mapping(space, at: base) != nil)
+        #expect(device.evict([allocation], onlyIfNecessary: true) == 0)
+        #expect(residency(allocation) == 1)
+        #expect(process.videoMemory(0)?.currentUsage == 0)
+        #expect(host.checker.mapping(space, at: base) == nil)
+        #expect(device.makeResident([allocation], on: queue).status == .success)
+        #expect(host.checker.mapping(space, at: base) != nil)
+        #expect(device.evict([allocation]) == 0)
+        #expect(residency(allocation) == 3)
+    }
+
+    /// Under pressure the lowest priority goes first, then what was evicted the earliest; never what is resident.
+    @Test func pressureEvictsByPriority() {
+        let sixteen = 16 * Self.megabyte
+        let resident = device.allocate(sixteen)
+        let idle = (0..<3).map { _ in device.allocate(sixteen) }
+        device.makeResident([resident] + idle, on: queue, flags: 1)
+        #expect(setPriority(0xa000_0000, of: idle[0]) == .success)
+        device.evict(idle, onlyIfNecessary: true)
+        #expect(idle.map(residency) == [1, 1, 1])
+        var next = device.allocate(4096)
+        device.makeResident([next], on: queue)
+        #expect(idle.map(residency) == [1, 3, 1])
+        next = device.allocate(sixteen)
+        device.makeResident([next], on: queue)
+        #expect(idle.map(residency) == [1, 3, 3])
+        next = device.allocate(sixteen)
+        device.makeResident([next], on: queue)
+        #expect(idle.map(residency) == [3, 3, 3])
+        #expect(residency(resident) == 1)
+        #expect(host.model.adapters[0].evictableBytes == [0, 0])
+    }
+
+    @Test func whatStaysGoesWithItsAllocation() {
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        device.evict([allocation], onlyIfNecessary: true)
+        #expect(host.model.adapters[0].evictableBytes == [65536, 0])
+        #expect(device.destroyAllocations([allocation]) == .success)
+        #expect(host.model.adapters[0].evictableBytes == [0, 0])
+        #expect(host.model.adapters[0].evictable.isEmpty)
+        #expect(host.model.adapters[0].evicted[0].total == 0)
+    }
+
     @Test func videoMemoryArguments() {
         #expect(process.videoMemory(2) == nil)
         #expect(process.videoMemory(0, index: 1) == nil)

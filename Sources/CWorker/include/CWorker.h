@@ -46,6 +46,11 @@ enum worker_protection { WORKER_READ = 1, WORKER_WRITE = 2, WORKER_EXECUTE = 4 }
 int worker_map_shared(uint64_t address, uint64_t length, int file, uint64_t offset, uint32_t protection);
 /* Private, at exactly this address. Returns 0 or an errno. */
 int worker_map_private(uint64_t address, uint64_t length, int file, uint64_t offset, uint32_t protection);
+/*
+ * Zeros at exactly this address, which take writes and forget them. `offset` is what the host expects in the call; the
+ * kernel does not look at it. Returns 0 or an errno.
+ */
+int worker_map_zeros(uint64_t address, uint64_t length, uint64_t offset);
 /* Returns 0 or an errno. */
 int worker_unmap(uint64_t address, uint64_t length);
 

@@ -24,6 +24,14 @@ public struct AdapterSettings: Sendable {
     /// ADAPTERGUID; nil: one that its place in the list decides.
     public var guid: GUID?
     public var registry: [RegistryValue] = []
+    /// PCI ids that PHYSICALADAPTERDEVICEIDS gives; those of the guest's own function are always Microsoft's.
+    public var deviceIDs = DeviceIDs()
+    /// QUERYREGISTRY's path of the driver's directory.
+    public var driverStorePath: String
+    /// QUERYREGISTRY's path of the kernel-mode driver's image.
+    public var driverImagePath: String
+    /// UMDRIVERNAME's path of a Direct3D user-mode driver; nil: there is none.
+    public var userModeDriverPath: String?
 
     /// The adapter of a server that nobody configured.
     public init() {
@@ -35,6 +43,8 @@ public struct AdapterSettings: Sendable {
         nodes = standard.nodes
         wddmVersion = standard.wddmVersion
         hardwareScheduling = standard.hardwareScheduling
+        driverStorePath = standard.driverStorePath
+        driverImagePath = standard.driverImagePath
     }
 
     /// The adapter as the model knows it.
@@ -47,6 +57,10 @@ public struct AdapterSettings: Sendable {
             nodes: nodes, wddmVersion: wddmVersion, hardwareScheduling: hardwareScheduling,
             hostLUID: Self.hostLUID(index), guid: (guid ?? Self.guid(index)).wireBytes)
         profile.registry = registry
+        profile.deviceIDs = deviceIDs
+        profile.driverStorePath = driverStorePath
+        profile.driverImagePath = driverImagePath
+        profile.userModeDriverPath = userModeDriverPath
         return profile
     }
 
@@ -80,6 +94,10 @@ public struct AdapterSettings: Sendable {
             .value("wddm-version", \.wddmVersion, .choice("a WDDM version", versions)),
             .value("hardware-scheduling", \.hardwareScheduling, .boolean),
             .value("guid", \.guid, .optional(.guid, or: "none")),
+            .section("device-ids", \.deviceIDs, DeviceIDs.schema),
+            .value("driver-store-path", \.driverStorePath, .driverPath),
+            .value("driver-image-path", \.driverImagePath, .driverPath),
+            .value("user-mode-driver-path", \.userModeDriverPath, .optional(.driverPath, or: "none")),
             .sections(
                 "registry", \.registry, of: RegistryValue.schema, count: 0...256, template: RegistryValue.template),
         ],
@@ -88,6 +106,21 @@ public struct AdapterSettings: Sendable {
             let key = place["hardware-scheduling"].isGiven ? "hardware-scheduling" : "wddm-version"
             place[key].report("hardware scheduling is not possible before WDDM 2.7; allowed: false, or 2.7 and later")
         })
+}
+
+extension ScalarFormat<String> {
+    /// A path as Windows writes it, in the 260 units of MAX_PATH with its terminator.
+    fileprivate static var driverPath: ScalarFormat { .text("a Windows path", units: 1...259) }
+}
+
+extension DeviceIDs {
+    static let schema = Schema<DeviceIDs>(fields: [
+        .value("vendor", \.vendor, .number(0...0xffff)),
+        .value("device", \.device, .optional(.number(0...0xffff), or: "none")),
+        .value("subvendor", \.subvendor, .number(0...0xffff)),
+        .value("subsystem", \.subsystem, .number(0...0xffff)),
+        .value("revision", \.revision, .number(0...0xff)),
+    ])
 }
 
 extension NodeProfile {

@@ -11,6 +11,10 @@ public struct GuestSettings: Sendable {
     public var asyncMessages = false
     /// Host capability bit 0: existing system memory comes as lists of pages, not as GPADLs.
     public var mapsGuestPages = true
+    /// Nanoseconds that a paging operation takes; 0: done at once, never PENDING (docs/protocol/semantics.md 9.1).
+    public var pagingNanoseconds: UInt64 = 0
+    /// Whether the GPU may touch memory that is mapped but not resident (docs/protocol/semantics.md 12.1).
+    public var allowsNonResidentAccess = false
     public var maximumVMBusVersion = ProtocolVersion.v5_3
     /// What the guest's CPUs can map, a whole number of mebibytes: at most 65 535, the offer's field.
     public var ioSpaceBytes: UInt64 = 1 << 30
@@ -37,9 +41,12 @@ public struct GuestSettings: Sendable {
     ///
     /// - Parameter adapters: its virtual GPUs, which ``Settings/adapterIndices(of:)`` names.
     public func modelOptions(adapters: [VirtualAdapterOptions]) -> GuestOptions {
-        GuestOptions(
+        var options = GuestOptions(
             ioSpaceBytes: ioSpaceBytes, localBytes: limits.model.memory, asyncMessages: asyncMessages,
             limits: limits.model, adapters: adapters)
+        options.pagingNanoseconds = pagingNanoseconds
+        options.allowsNonResidentAccess = allowsNonResidentAccess
+        return options
     }
 
     static let schema = Schema<GuestSettings>(
@@ -49,6 +56,8 @@ public struct GuestSettings: Sendable {
                 .choice("an interface version", [("27", 27), ("40", 40)])),
             .value("async-messages", \.asyncMessages, .boolean),
             .value("guest-page-mapping", \.mapsGuestPages, .boolean),
+            .value("paging-delay", \.pagingNanoseconds, .duration(0...60_000_000_000)),
+            .value("non-resident-access", \.allowsNonResidentAccess, .boolean),
             .value(
                 "vmbus-version", \.maximumVMBusVersion,
                 .choice("a VMBus version", ProtocolVersion.served.map { ($0.description, $0) })),

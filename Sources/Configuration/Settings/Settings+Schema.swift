@@ -16,6 +16,7 @@ extension Settings {
             .section("timeouts", \.timeouts, TimeoutPolicy.schema),
             .section("workers", \.workers, WorkerSettings.schema),
             .section("log", \.log, LogSettings.schema),
+            .section("control", \.control, ControlSettings.schema),
             .value("pid-file", \.pidFile, .optional(.path("a file"), or: "none")),
             .value("drain-time", \.drainNanoseconds, .duration(0...3_600_000_000_000)),
         ],
@@ -67,6 +68,8 @@ extension TimeoutPolicy {
             .mapped(
                 .optional(.duration(1_000_000...86_400_000_000_000), or: "none"), { $0 ?? .max },
                 back: { $0 == .max ? nil : $0 })),
+        .value("reset", \.resetNanoseconds, .duration(1_000_000...86_400_000_000_000)),
+        .value("reset-nodes-alone", \.resetsNodesAlone, .boolean),
         .value("limit", \.limit, .number(1...1_000_000)),
         .value("window", \.windowNanoseconds, .duration(1_000_000...86_400_000_000_000)),
     ])

@@ -17,6 +17,7 @@ public struct Settings: Sendable {
     public var timeouts = TimeoutPolicy()
     public var workers = WorkerSettings()
     public var log = LogSettings()
+    public var control = ControlSettings()
     /// Where the server writes its process number while it runs.
     public var pidFile: String?
     /// How long a draining server waits for running work before it ends the guests, in nanoseconds.

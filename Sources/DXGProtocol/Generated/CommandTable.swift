@@ -24,278 +24,313 @@ extension MessageTable {
     private static let globalCommands: [CommandDescription] = [
         CommandDescription(
             .vmToHost, 1000, "CreateProcess", constant: "CREATEPROCESS", sentByLinux: "open", canBeAsync: false,
-            requiredReply: "4", failure: "handle 0", section: "2", support: ""),
+            requiredReply: "4", failure: "handle 0", section: "2", fidelity: .observed, note: ""),
         CommandDescription(
             .vmToHost, 1001, "DestroyProcess", constant: "DESTROYPROCESS", sentByLinux: "release", canBeAsync: false,
-            requiredReply: "4", failure: "status (ignored)", section: "2", support: ""),
+            requiredReply: "4", failure: "status (ignored)", section: "2", fidelity: .observed, note: ""),
         CommandDescription(
             .vmToHost, 1002, "OpenSyncObject", constant: "OPENSYNCOBJECT", sentByLinux: "0x40, 0x46, 0x47",
-            canBeAsync: false, requiredReply: "24", failure: "status@4", section: "8", support: ""),
+            canBeAsync: false, requiredReply: "24", failure: "status@4", section: "8", fidelity: .documented, note: ""),
         CommandDescription(
             .vmToHost, 1003, "DestroySyncObject", constant: "DESTROYSYNCOBJECT", sentByLinux: "0x1d, 0x46, errors",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "8", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "8", fidelity: .documented, note: ""),
         CommandDescription(
             .vmToHost, 1004, "CreateNtSharedObject", constant: "CREATENTSHAREDOBJECT", sentByLinux: "0x3f, 0x45",
-            canBeAsync: false, requiredReply: "4", failure: "handle 0", section: "15", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "handle 0", section: "15", fidelity: .observed, note: ""),
         CommandDescription(
             .vmToHost, 1005, "DestroyNtSharedObject", constant: "DESTROYNTSHAREDOBJECT", sentByLinux: "last fd close",
-            canBeAsync: false, requiredReply: "4", failure: "status (ignored)", section: "15", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status (ignored)", section: "15", fidelity: .observed,
+            note: ""),
         CommandDescription(
             .vmToHost, 1006, "SignalFence", constant: "SIGNALFENCE", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", support: ""),
+            requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", fidelity: .refused,
+            note: "only kernel components of a Windows guest signal so"),
         CommandDescription(
             .vmToHost, 1007, "NotifyProcessFreeze", constant: "NOTIFYPROCESSFREEZE", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "4", failure: "-", section: "2", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "-", section: "2", fidelity: .inferred, note: ""),
         CommandDescription(
             .vmToHost, 1008, "NotifyProcessThaw", constant: "NOTIFYPROCESSTHAW", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "4", failure: "-", section: "2", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "-", section: "2", fidelity: .inferred, note: ""),
         CommandDescription(
             .vmToHost, 1009, "QueryEtwSession", constant: "QUERYETWSESSION", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "?", failure: "-", section: "3", support: ""),
+            requiredReply: "?", failure: "-", section: "3", fidelity: .inferred,
+            note: "an empty answer: there is no trace session"),
         CommandDescription(
             .vmToHost, 1010, "SetIoSpaceRegion", constant: "SETIOSPACEREGION", sentByLinux: "start", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "3", support: ""),
+            requiredReply: "4", failure: "status", section: "3", fidelity: .observed, note: ""),
         CommandDescription(
             .vmToHost, 1011, "CompleteTransaction", constant: "COMPLETETRANSACTION", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "4", failure: "-", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "-", section: "3", fidelity: .inferred, note: ""),
         CommandDescription(
             .vmToHost, 1021, "ShareObjectWithHost", constant: "SHAREOBJECTWITHHOST", sentByLinux: "0x44",
-            canBeAsync: false, requiredReply: "16", failure: "status@0", section: "15", support: ""),
+            canBeAsync: false, requiredReply: "16", failure: "status@0", section: "15", fidelity: .refused,
+            note: "objects are not shared with programs of the host"),
         CommandDescription(
             .vmToHost, 1022, "IsFeatureEnabledGlobal", constant: "ISFEATUREENABLED_GLOBAL", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "16", failure: "status@0", section: "20", support: ""),
+            canBeAsync: false, requiredReply: "16", failure: "status@0", section: "20", fidelity: .inferred, note: ""),
     ]
 
     private static let vgpuCommands: [CommandDescription] = [
         CommandDescription(
             .vgpuToHost, 0, "CreateDevice", constant: "CREATEDEVICE", sentByLinux: "0x02", canBeAsync: false,
-            requiredReply: "4", failure: "handle 0 (seen as success!)", section: "4", support: ""),
+            requiredReply: "4", failure: "handle 0 (seen as success!)", section: "4", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 1, "DestroyDevice", constant: "DESTROYDEVICE", sentByLinux: "0x19, exit", canBeAsync: false,
-            requiredReply: "4", failure: "status (ignored)", section: "4", support: ""),
+            requiredReply: "4", failure: "status (ignored)", section: "4", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 2, "QueryAdapterInfo", constant: "QUERYADAPTERINFO", sentByLinux: "0x09", canBeAsync: false,
-            requiredReply: "v40 4+n, v27 n", failure: "status / short", section: "17", support: ""),
+            requiredReply: "v40 4+n, v27 n", failure: "status / short", section: "17", fidelity: .partial,
+            note:
+                "setting a working set and naming a registry key by pointer are refused; what only a kernel-mode driver decides is inferred"
+        ),
         CommandDescription(
             .vgpuToHost, 3, "DdiQueryAdapterInfo", constant: "DDIQUERYADAPTERINFO", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 4, "CreateAllocation", constant: "CREATEALLOCATION", sentByLinux: "0x06", canBeAsync: false,
-            requiredReply: "16+72c+private", failure: "short", section: "10", support: ""),
+            requiredReply: "16+72c+private", failure: "short", section: "10", fidelity: .partial,
+            note: "primary allocations are refused: there is no display"),
         CommandDescription(
             .vgpuToHost, 5, "DestroyAllocation", constant: "DESTROYALLOCATION", sentByLinux: "0x13, teardown",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 6, "CreateContextVirtual", constant: "CREATECONTEXTVIRTUAL", sentByLinux: "0x04",
-            canBeAsync: false, requiredReply: "55+n echo", failure: "handle 0", section: "6", support: ""),
+            canBeAsync: false, requiredReply: "55+n echo", failure: "handle 0", section: "6", fidelity: .documented,
+            note: ""),
         CommandDescription(
             .vgpuToHost, 7, "DestroyContext", constant: "DESTROYCONTEXT", sentByLinux: "0x05", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "6", support: ""),
+            requiredReply: "4", failure: "status", section: "6", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 8, "CreateSyncObject", constant: "CREATESYNCOBJECT", sentByLinux: "0x10", canBeAsync: false,
-            requiredReply: "32", failure: "short", section: "8", support: ""),
+            requiredReply: "32", failure: "short", section: "8", fidelity: .partial,
+            note: "periodic monitored fences are refused: they need a display"),
         CommandDescription(
             .vgpuToHost, 9, "CreatePagingQueue", constant: "CREATEPAGINGQUEUE", sentByLinux: "0x07", canBeAsync: false,
-            requiredReply: "24", failure: "short", section: "9", support: ""),
+            requiredReply: "24", failure: "short", section: "9", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 10, "DestroyPagingQueue", constant: "DESTROYPAGINGQUEUE", sentByLinux: "0x1c",
-            canBeAsync: false, requiredReply: "0", failure: "none", section: "9", support: ""),
+            canBeAsync: false, requiredReply: "0", failure: "none", section: "9", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 11, "MakeResident", constant: "MAKERESIDENT", sentByLinux: "0x0b", canBeAsync: false,
-            requiredReply: "24", failure: "status@16", section: "12", support: ""),
+            requiredReply: "24", failure: "status@16", section: "12", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 12, "Evict", constant: "EVICT", sentByLinux: "0x1e", canBeAsync: false, requiredReply: "8",
-            failure: "short", section: "12", support: ""),
+            failure: "short", section: "12", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 13, "Escape", constant: "ESCAPE", sentByLinux: "0x0d", canBeAsync: false, requiredReply: "n",
-            failure: "short", section: "16", support: ""),
+            failure: "short", section: "16", fidelity: .partial,
+            note: "private data are those of the software GPU; of the known escapes, 2 and 3"),
         CommandDescription(
             .vgpuToHost, 14, "OpenAdapter", constant: "OPENADAPTER", sentByLinux: "start", canBeAsync: false,
-            requiredReply: "16", failure: "status@4", section: "3", support: ""),
+            requiredReply: "16", failure: "status@4", section: "3", fidelity: .observed, note: ""),
         CommandDescription(
             .vgpuToHost, 15, "CloseAdapter", constant: "CLOSEADAPTER", sentByLinux: "stop", canBeAsync: false,
-            requiredReply: "0", failure: "none", section: "3", support: ""),
+            requiredReply: "0", failure: "none", section: "3", fidelity: .observed, note: ""),
         CommandDescription(
             .vgpuToHost, 16, "FreeGpuVirtualAddress", constant: "FREEGPUVIRTUALADDRESS", sentByLinux: "0x20",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "11", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "11", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 17, "MapGpuVirtualAddress", constant: "MAPGPUVIRTUALADDRESS", sentByLinux: "0x0c",
-            canBeAsync: false, requiredReply: "24", failure: "status@16", section: "11", support: ""),
+            canBeAsync: false, requiredReply: "24", failure: "status@16", section: "11", fidelity: .documented, note: ""
+        ),
         CommandDescription(
             .vgpuToHost, 18, "ReserveGpuVirtualAddress", constant: "RESERVEGPUVIRTUALADDRESS", sentByLinux: "0x08",
-            canBeAsync: false, requiredReply: "16", failure: "short", section: "11", support: ""),
+            canBeAsync: false, requiredReply: "16", failure: "short", section: "11", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 19, "UpdateGpuVirtualAddress", constant: "UPDATEGPUVIRTUALADDRESS", sentByLinux: "0x39",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "11", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "11", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 20, "SubmitCommand", constant: "SUBMITCOMMAND", sentByLinux: "0x0f", canBeAsync: true,
-            requiredReply: "4 / async none", failure: "status / device error", section: "6", support: ""),
+            requiredReply: "4 / async none", failure: "status / device error", section: "6", fidelity: .documented,
+            note: ""),
         CommandDescription(
             .vgpuToHost, 21, "QueryVideoMemoryInfo", constant: "QUERYVIDEOMEMORYINFO", sentByLinux: "0x0a",
-            canBeAsync: false, requiredReply: "32", failure: "short", section: "12", support: ""),
+            canBeAsync: false, requiredReply: "32", failure: "short", section: "12", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 22, "WaitForSyncObjectFromCpu", constant: "WAITFORSYNCOBJECTFROMCPU",
             sentByLinux: "0x3a, 0x45", canBeAsync: false, requiredReply: "4", failure: "status", section: "8",
-            support: ""),
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 23, "Lock2", constant: "LOCK2", sentByLinux: "0x25", canBeAsync: false, requiredReply: "16",
-            failure: "status@0", section: "14", support: ""),
+            failure: "status@0", section: "14", fidelity: .partial,
+            note: "existing system memory of another process is refused"),
         CommandDescription(
             .vgpuToHost, 24, "Unlock2", constant: "UNLOCK2", sentByLinux: "0x37", canBeAsync: false, requiredReply: "4",
-            failure: "status", section: "14", support: ""),
+            failure: "status", section: "14", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 25, "WaitForSyncObjectFromGpu", constant: "WAITFORSYNCOBJECTFROMGPU",
             sentByLinux: "0x3b, 0x12, 0x36, 0x46", canBeAsync: true, requiredReply: "4 / async none", failure: "status",
-            section: "8", support: ""),
+            section: "8", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 26, "SignalSyncObject", constant: "SIGNALSYNCOBJECT",
             sentByLinux: "0x11, 0x31, 0x32, 0x33, 0x35", canBeAsync: true, requiredReply: "4 / async none",
-            failure: "status", section: "8", support: ""),
+            failure: "status", section: "8", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 27, "SignalFenceNtSharedByRef", constant: "SIGNALFENCENTSHAREDBYREF", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 28, "GetDeviceState", constant: "GETDEVICESTATE", sentByLinux: "0x0e", canBeAsync: false,
-            requiredReply: "64", failure: "status@56", section: "4", support: ""),
+            requiredReply: "64", failure: "status@56", section: "4", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 29, "MarkDeviceAsError", constant: "MARKDEVICEASERROR", sentByLinux: "0x26", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "4", support: ""),
+            requiredReply: "4", failure: "status", section: "4", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 30, "AdapterStop", constant: "ADAPTERSTOP", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "4", failure: "-", section: "3", support: ""),
+            requiredReply: "4", failure: "-", section: "3", fidelity: .inferred, note: ""),
         CommandDescription(
             .vgpuToHost, 31, "SetQueuedLimit", constant: "SETQUEUEDLIMIT", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "4", failure: "-", section: "4", support: ""),
+            requiredReply: "4", failure: "-", section: "4", fidelity: .inferred,
+            note: "taken, without an effect: the model bounds queues by itself"),
         CommandDescription(
             .vgpuToHost, 32, "OpenResource", constant: "OPENRESOURCE", sentByLinux: "0x42", canBeAsync: false,
-            requiredReply: "8+4c up to 8", failure: "status@4", section: "15", support: ""),
+            requiredReply: "8+4c up to 8", failure: "status@4", section: "15", fidelity: .observed, note: ""),
         CommandDescription(
             .vgpuToHost, 33, "SetContextSchedulingPriority", constant: "SETCONTEXTSCHEDULINGPRIORITY",
             sentByLinux: "0x30, 0x2f", canBeAsync: false, requiredReply: "4", failure: "status", section: "7",
-            support: ""),
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 34, "PresentHistoryToken", constant: "PRESENTHISTORYTOKEN", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "", failure: "NOT_SUPPORTED", section: "21", support: ""),
+            canBeAsync: false, requiredReply: "", failure: "NOT_SUPPORTED", section: "21", fidelity: .refused,
+            note: "there is no display"),
         CommandDescription(
             .vgpuToHost, 35, "SetRedirectedFlipFenceValue", constant: "SETREDIRECTEDFLIPFENCEVALUE",
             sentByLinux: "never", canBeAsync: false, requiredReply: "", failure: "NOT_SUPPORTED", section: "21",
-            support: ""),
+            fidelity: .refused, note: "there is no display"),
         CommandDescription(
             .vgpuToHost, 36, "GetInternalAdapterInfo", constant: "GETINTERNALADAPTERINFO", sentByLinux: "start",
-            canBeAsync: false, requiredReply: "712 / 704", failure: "short", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "712 / 704", failure: "short", section: "3", fidelity: .observed, note: ""
+        ),
         CommandDescription(
             .vgpuToHost, 37, "FlushHeapTransitions", constant: "FLUSHHEAPTRANSITIONS", sentByLinux: "0x1f",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "3", fidelity: .inferred,
+            note: "done when it arrives: no heap has a transition that takes time"),
         CommandDescription(
             .vgpuToHost, 38, "Blt", constant: "BLT", sentByLinux: "never", canBeAsync: false, requiredReply: "",
-            failure: "NOT_SUPPORTED", section: "21", support: ""),
+            failure: "NOT_SUPPORTED", section: "21", fidelity: .refused, note: "there is no display"),
         CommandDescription(
             .vgpuToHost, 39, "DdiGetStandardAllocationDriverData", constant: "DDIGETSTANDARDALLOCATIONDRIVERDATA",
             sentByLinux: "inside 0x06", canBeAsync: false, requiredReply: "36+data up to 8", failure: "status@0",
-            section: "10", support: ""),
+            section: "10", fidelity: .partial, note: "the existing heap; surfaces are refused: there is no display"),
         CommandDescription(
             .vgpuToHost, 40, "CddGdiCommand", constant: "CDDGDICOMMAND", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "", failure: "NOT_SUPPORTED", section: "21", support: ""),
+            requiredReply: "", failure: "NOT_SUPPORTED", section: "21", fidelity: .refused, note: "there is no display"),
         CommandDescription(
             .vgpuToHost, 41, "QueryAllocationResidency", constant: "QUERYALLOCATIONRESIDENCY", sentByLinux: "0x2a",
-            canBeAsync: false, requiredReply: "4+4*max(1,c) up to 8", failure: "status@0", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4+4*max(1,c) up to 8", failure: "status@0", section: "10",
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 42, "FlushDevice", constant: "FLUSHDEVICE", sentByLinux: "exit", canBeAsync: false,
-            requiredReply: "4", failure: "status (ignored)", section: "4", support: ""),
+            requiredReply: "4", failure: "status (ignored)", section: "4", fidelity: .inferred, note: ""),
         CommandDescription(
             .vgpuToHost, 43, "FlushAdapter", constant: "FLUSHADAPTER", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "4", failure: "-", section: "3", support: ""),
+            requiredReply: "4", failure: "-", section: "3", fidelity: .inferred, note: ""),
         CommandDescription(
             .vgpuToHost, 44, "DdiGetNodeMetadata", constant: "DDIGETNODEMETADATA", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 45, "SetExistingSysMemStore", constant: "SETEXISTINGSYSMEMSTORE", sentByLinux: "inside 0x06",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", fidelity: .observed, note: ""),
         CommandDescription(
             .vgpuToHost, 46, "IsSyncObjectSignaled", constant: "ISSYNCOBJECTSIGNALED", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "8.5", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 47, "CddSyncGpuAccess", constant: "CDDSYNCGPUACCESS", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "", failure: "NOT_SUPPORTED", section: "21", support: ""),
+            requiredReply: "", failure: "NOT_SUPPORTED", section: "21", fidelity: .refused, note: "there is no display"),
         CommandDescription(
             .vgpuToHost, 48, "QueryStatistics", constant: "QUERYSTATISTICS", sentByLinux: "0x43", canBeAsync: false,
-            requiredReply: "784", failure: "status@0", section: "18", support: ""),
+            requiredReply: "784", failure: "status@0", section: "18", fidelity: .inferred,
+            note: "the figures are the model's own; which of them Windows fills is inferred"),
         CommandDescription(
             .vgpuToHost, 49, "ChangeVideoMemoryReservation", constant: "CHANGEVIDEOMEMORYRESERVATION",
-            sentByLinux: "0x16", canBeAsync: false, requiredReply: "4", failure: "status", section: "12", support: ""),
+            sentByLinux: "0x16", canBeAsync: false, requiredReply: "4", failure: "status", section: "12",
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 50, "CreateHwQueue", constant: "CREATEHWQUEUE", sentByLinux: "0x18", canBeAsync: false,
-            requiredReply: "same, echo", failure: "status@24", section: "6", support: ""),
+            requiredReply: "same, echo", failure: "status@24", section: "6", fidelity: .partial,
+            note: "submission from user mode (doorbells) is refused"),
         CommandDescription(
             .vgpuToHost, 51, "DestroyHwQueue", constant: "DESTROYHWQUEUE", sentByLinux: "0x1b", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "6", support: ""),
+            requiredReply: "4", failure: "status", section: "6", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 52, "SubmitCommandToHwQueue", constant: "SUBMITCOMMANDTOHWQUEUE", sentByLinux: "0x34",
             canBeAsync: true, requiredReply: "4 / async none", failure: "status / device error", section: "6",
-            support: ""),
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 53, "GetDriverStoreFile", constant: "GETDRIVERSTOREFILE", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 54, "ReadDriverStoreFile", constant: "READDRIVERSTOREFILE", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 55, "GetNextHardLink", constant: "GETNEXTHARDLINK", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", support: ""),
+            requiredReply: "?", failure: "NOT_SUPPORTED", section: "3", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 56, "UpdateAllocationProperty", constant: "UPDATEALLOCATIONPROPERTY", sentByLinux: "0x38",
-            canBeAsync: false, requiredReply: "16", failure: "status@8", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "16", failure: "status@8", section: "10", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 57, "OfferAllocations", constant: "OFFERALLOCATIONS", sentByLinux: "0x27", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "13", support: ""),
+            requiredReply: "4", failure: "status", section: "13", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 58, "ReclaimAllocations", constant: "RECLAIMALLOCATIONS", sentByLinux: "0x2c",
-            canBeAsync: false, requiredReply: "16(+4(c-1)) up to 8", failure: "status@8", section: "13", support: ""),
+            canBeAsync: false, requiredReply: "16(+4(c-1)) up to 8", failure: "status@8", section: "13",
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 59, "SetAllocationPriority", constant: "SETALLOCATIONPRIORITY", sentByLinux: "0x2e",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 60, "GetAllocationPriority", constant: "GETALLOCATIONPRIORITY", sentByLinux: "0x3c",
-            canBeAsync: false, requiredReply: "4+4*max(1,c) up to 8", failure: "status@0", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4+4*max(1,c) up to 8", failure: "status@0", section: "10",
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 61, "GetContextSchedulingPriority", constant: "GETCONTEXTSCHEDULINGPRIORITY",
             sentByLinux: "0x22, 0x21", canBeAsync: false, requiredReply: "8", failure: "status@0", section: "7",
-            support: ""),
+            fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 62, "QueryClockCalibration", constant: "QUERYCLOCKCALIBRATION", sentByLinux: "0x3d",
-            canBeAsync: false, requiredReply: "32", failure: "status@0", section: "19", support: ""),
+            canBeAsync: false, requiredReply: "32", failure: "status@0", section: "19", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 64, "QueryResourceInfo", constant: "QUERYRESOURCEINFO", sentByLinux: "never",
-            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "?", failure: "NOT_SUPPORTED", section: "10", fidelity: .refused,
+            note: "the layout is not public"),
         CommandDescription(
             .vgpuToHost, 65, "LogEvent", constant: "LOGEVENT", sentByLinux: "never", canBeAsync: false,
-            requiredReply: "4", failure: "-", section: "3", support: ""),
+            requiredReply: "4", failure: "-", section: "3", fidelity: .inferred, note: "its text is written to the log"),
         CommandDescription(
             .vgpuToHost, 66, "SetExistingSysMemPages", constant: "SETEXISTINGSYSMEMPAGES", sentByLinux: "inside 0x06",
-            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", support: ""),
+            canBeAsync: false, requiredReply: "4", failure: "status", section: "10", fidelity: .observed, note: ""),
         CommandDescription(
             .vgpuToHost, 67, "InvalidateCache", constant: "INVALIDATECACHE", sentByLinux: "0x24", canBeAsync: false,
-            requiredReply: "4", failure: "status", section: "10", support: ""),
+            requiredReply: "4", failure: "status", section: "10", fidelity: .documented, note: ""),
         CommandDescription(
             .vgpuToHost, 68, "IsFeatureEnabled", constant: "ISFEATUREENABLED", sentByLinux: "0x49", canBeAsync: false,
-            requiredReply: "16", failure: "status@0", section: "20", support: ""),
+            requiredReply: "16", failure: "status@0", section: "20", fidelity: .inferred, note: ""),
     ]
 
     private static let hostCommands: [CommandDescription] = [
         CommandDescription(
             .hostToVm, 0, "SignalGuestEvent", constant: "SIGNALGUESTEVENT", sentByLinux: "", canBeAsync: false,
-            requiredReply: "", failure: "", section: "1.7", support: ""),
+            requiredReply: "", failure: "", section: "1.7", fidelity: .observed, note: ""),
         CommandDescription(
             .hostToVm, 1, "PropagatePresentHistoryToken", constant: "PROPAGATEPRESENTHISTORYTOKEN", sentByLinux: "",
-            canBeAsync: false, requiredReply: "", failure: "", section: "1.7", support: ""),
+            canBeAsync: false, requiredReply: "", failure: "", section: "1.7", fidelity: .refused,
+            note: "never sent: there is no display"),
         CommandDescription(
             .hostToVm, 2, "SetGuestData", constant: "SETGUESTDATA", sentByLinux: "", canBeAsync: false,
-            requiredReply: "", failure: "", section: "1.7", support: ""),
+            requiredReply: "", failure: "", section: "1.7", fidelity: .observed, note: ""),
         CommandDescription(
             .hostToVm, 3, "SignalGuestEventPassive", constant: "SIGNALGUESTEVENTPASSIVE", sentByLinux: "",
-            canBeAsync: false, requiredReply: "", failure: "", section: "1.7", support: ""),
+            canBeAsync: false, requiredReply: "", failure: "", section: "1.7", fidelity: .refused,
+            note: "never sent: only Windows guests tell the two ways of signalling apart"),
         CommandDescription(
             .hostToVm, 4, "SendWnfNotification", constant: "SENDWNFNOTIFICATION", sentByLinux: "", canBeAsync: false,
-            requiredReply: "", failure: "", section: "1.7", support: ""),
+            requiredReply: "", failure: "", section: "1.7", fidelity: .refused,
+            note: "never sent: nothing of a Windows guest listens"),
     ]
 }

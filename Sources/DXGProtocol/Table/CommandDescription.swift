@@ -27,12 +27,16 @@ public struct CommandDescription: Hashable, Sendable {
     /// The section of docs/protocol/semantics.md that describes it.
     public let section: String
 
-    /// How far Understudy supports it.
-    public let support: String
+    /// How far Understudy answers as Windows does.
+    public let fidelity: Fidelity
+
+    /// What is refused of a command that is `partial`, why one is `refused`, what else there is to say; often empty.
+    public let note: String
 
     init(
         _ channel: ChannelType, _ command: UInt32, _ name: String, constant: String, sentByLinux: String,
-        canBeAsync: Bool, requiredReply: String, failure: String, section: String, support: String
+        canBeAsync: Bool, requiredReply: String, failure: String, section: String, fidelity: Fidelity,
+        note: String
     ) {
         self.channel = channel
         self.command = command
@@ -43,6 +47,7 @@ public struct CommandDescription: Hashable, Sendable {
         self.requiredReply = requiredReply
         self.failure = failure
         self.section = section
-        self.support = support
+        self.fidelity = fidelity
+        self.note = note
     }
 }

@@ -3,6 +3,8 @@ import DXGProtocol
 /// The caller's buffer of a QUERYADAPTERINFO, being filled. What lies beyond the answer stays as received.
 struct AdapterInfo {
     private(set) var bytes: [UInt8]
+    /// The structure itself says what failed, so that it goes back with the status.
+    var tellsFailure = false
 
     init(buffer: RawSpan) { bytes = [UInt8](wireBytes: buffer) }
 

@@ -10,6 +10,8 @@ extension SoftGPU {
             throw .notSupported(
                 "interface versions \(request.vmbusLastCompatibleInterfaceVersion) to \(request.vmbusInterfaceVersion)")
         }
+        guard adapter.outage != .offline else { throw Refusal(.deviceRemoved, "the vGPU is offline") }
+        adapter.outage = nil
         // Unique 2 tells an adapter from every object of a process (docs/protocol/semantics.md 1.9).
         let handle = D3DKMTHandle(index: UInt32(adapter.index + 1), unique: 2)
         adapter.handle = handle

@@ -10,7 +10,13 @@ extension SoftGPU {
         let form = hasStatus ? FailureForm.status(offset: 0) : .short
         answer(QueryAdapterInfo.Request.self, bytes, call, failing: form) { (request, call) throws(Refusal) in
             var answer = AdapterInfo(buffer: request.privateData)
-            try fill(&answer, type: request.queryType, call.target)
+            do throws(Refusal) {
+                try fill(&answer, type: request.queryType, call.target)
+            } catch {
+                guard hasStatus, answer.tellsFailure else { throw error }
+                reportRefusal(QueryAdapterInfo.Request.name, error, call)
+                return StatusReply.bytes(error.status) + answer.bytes
+            }
             return (hasStatus ? StatusReply.bytes(.success) : []) + answer.bytes
         }
     }
@@ -146,7 +152,7 @@ extension SoftGPU {
             let node = try node(selector)
             answer.put(node.engineType, at: 4)
             answer.put(text: node.name, at: 8, units: 32)
-            answer.put(UInt32(1), at: 72)
+            answer.put(Self.nodeFlags, at: 72)
             answer.put([1, 0], at: 76)
         case .nodePerfData:
             try answer.clear(from: 8, to: 56)
@@ -163,6 +169,9 @@ extension SoftGPU {
             try answer.requirePhysicalAdapter(at: 0)
         }
     }
+
+    /// DXGK_NODEMETADATA_FLAGS: ContextSchedulingSupported and SupportBuildTestCommandBuffer.
+    private static let nodeFlags: UInt32 = 1 << 0 | 1 << 4
 
     private func fillCapabilities(
         _ answer: inout AdapterInfo, _ type: QueryAdapterInfoType, _ profile: AdapterProfile

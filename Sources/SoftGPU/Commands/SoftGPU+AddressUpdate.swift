@@ -21,7 +21,7 @@ extension SoftGPU {
         guard list.count > 0 else { throw .invalid("no operation") }
         for index in 0..<list.count { try add(list[index], to: &update, device: device, call) }
         try checkMappingCount(of: space, adding: update.pieces)
-        try checkQueued(list.count + 2, device.process)
+        try checkQueued(list.count + 2, on: device)
         if !doesNotWait {
             append(.wait(WaitPacket(objects: [fence.object], targets: [request.fenceValue])), to: context.updates)
         }

@@ -36,7 +36,7 @@ extension SoftGPU {
     }
 
     private static func residency(of memory: AllocationMemory) -> AllocationResidencyStatus {
-        guard memory.isResident, memory.offer == nil, !memory.isDetached else { return .notResident }
+        guard memory.isInPlace, memory.offer == nil, !memory.isDetached else { return .notResident }
         return memory.group == .local ? .residentInGpuMemory : .residentInSharedMemory
     }
 
@@ -72,25 +72,41 @@ extension SoftGPU {
         guard queue.device.isActive else { throw .lost(queue.device) }
         try checkPaging(on: queue)
         let allocation = try call.allocation(request.allocation, on: queue.device)
+        let memory = allocation.memory
+        var segments = memory.segments
         if request.setSupportedSegmentSet {
-            let segments = request.supportedSegmentSet
+            segments = request.supportedSegmentSet
             guard segments != 0, segments & ~Self.allSegments == 0 else { throw .invalid("segments \(segments)") }
-            allocation.segments = segments
+            guard !memory.isExistingSystemMemory || segments & SegmentGroup.nonLocal.segmentBit != 0 else {
+                throw .invalid("existing system memory in segments \(segments)")
+            }
         }
+        var preferred: [SegmentGroup] = []
         if request.setPreferredSegment {
             for segment in [
                 request.preferredSegmentSegmentId0, request.preferredSegmentSegmentId1,
                 request.preferredSegmentSegmentId2, request.preferredSegmentSegmentId3,
                 request.preferredSegmentSegmentId4,
-            ] where segment > 2 { throw .invalid("segment \(segment)") }
+            ] where segment != 0 {
+                guard let group = SegmentGroup(rawValue: Int(segment) - 1) else {
+                    throw .invalid("segment \(segment)")
+                }
+                preferred.append(group)
+            }
         }
+        // Existing system memory is where the guest has it, whatever is preferred.
+        if memory.isExistingSystemMemory { preferred = [.nonLocal] }
+        let target = (preferred + [memory.group, .local, .nonLocal]).first { segments & $0.segmentBit != 0 }
+        if let target { try checkMove(of: memory, to: target) }
+        memory.segments = segments
         var reply = MessageBuilder<UpdateAllocationProperty.Reply>()
-        (reply.status, reply.pagingFenceValue) = perform(.nothing, on: queue)
+        (reply.status, reply.pagingFenceValue) = perform(
+            target.map { .move(memory, to: $0) } ?? .nothing, on: queue)
         return reply.bytes
     }
 
     /// Segment 1 is local memory, segment 2 the aperture.
-    private static let allSegments: UInt32 = 0b11
+    private static let allSegments = SegmentGroup.local.segmentBit | SegmentGroup.nonLocal.segmentBit
 
     // MARK: Offers
 

@@ -5,7 +5,7 @@ extension SoftGPU {
     func createDevice(_ request: MessageView<CreateDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
         let process = try call.requireProcess()
         guard call.target.handle != nil else { throw .invalid("the adapter is not open") }
-        guard !call.target.isStopped else { throw Refusal(.deviceRemoved, "the adapter is stopped") }
+        guard call.target.outage == nil else { throw Refusal(.deviceRemoved, "the adapter is stopped") }
         let device = Device(
             process: process, adapter: call.target, disablesTimeout: request.flagsDisableGpuTimeout,
             errorCookie: request.errorCode)
@@ -49,7 +49,7 @@ extension SoftGPU {
         // The guest flushes device 0 for each of its failed creates (docs/protocol/findings.md D7).
         guard request.device != .none else { return done }
         let device = try call.device(request.device)
-        guard request.reason == FlushReason.deviceTerminate else { return done }
+        guard request.reason == FlushReason.deviceTerminate else { return flush([device], call) }
         terminate(device)
         guard !device.runningJobs.isEmpty, let completion = call.completion else { return done }
         let reply = DeferredReply(completion: completion, bytes: done)
@@ -62,6 +62,38 @@ extension SoftGPU {
 
     private enum FlushReason {
         static let deviceTerminate: UInt32 = 4
+    }
+
+    /// FLUSHADAPTER: of which the header is known and nothing else. A flush of what the process has on this adapter, or
+    /// of what the guest has, where the header names no process.
+    func flushAdapter(_ call: Call) {
+        let devices = devices(on: call.target, of: call.machine).filter { device in
+            call.process.map { $0 === device.process } ?? true
+        }
+        if let reply = flush(devices, call) { complete(call.completion, reply) }
+    }
+
+    /// Answers when nothing of these devices runs or could run, and after ``flushNanoseconds`` in any case; what waits
+    /// for a fence is not waited for.
+    private func flush(_ devices: [Device], _ call: Call) -> [UInt8]? {
+        let done = StatusReply.bytes(.success)
+        guard let completion = call.completion, devices.contains(where: \.hasRunnableWork) else { return done }
+        let reply = DeferredReply(completion: completion, bytes: done)
+        reply.outstanding = 1
+        flushes.append(
+            PendingFlush(devices: devices, reply: reply, deadline: now.advanced(by: Self.flushNanoseconds)))
+        return nil
+    }
+
+    /// How long the reply to a flush may take.
+    static let flushNanoseconds: UInt64 = 1_000_000_000
+
+    /// Answers the flushes whose devices have come to rest or whose time has come.
+    func settleFlushes() {
+        let ended = flushes.filter { $0.deadline <= now || !$0.devices.contains(where: \.hasRunnableWork) }
+        guard !ended.isEmpty else { return }
+        flushes.removeAll { flush in ended.contains { $0.reply === flush.reply } }
+        for flush in ended { settle(flush.reply) }
     }
 
     func getDeviceState(_ request: MessageView<GetDeviceState.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {

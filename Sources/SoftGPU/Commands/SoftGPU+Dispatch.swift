@@ -105,7 +105,7 @@ extension SoftGPU {
         complete(call.completion, StatusReply.bytes(.notSupported) + [0, 0, 0, 0])
     }
 
-    private func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {
+    func reportRefusal(_ command: String, _ refusal: Refusal, _ call: Call) {
         report(.info, call, command, refusal.status, refusal.reason)
     }
 

@@ -15,7 +15,7 @@ extension SoftGPU {
 
     /// The guest's adapter is going away by surprise: all its work ends.
     func adapterStop(_ call: Call) {
-        stop(call.target, machine: call.machine)
+        stop(call.target, machine: call.machine, .stopped)
         complete(call.completion, StatusReply.bytes(.success))
     }
 

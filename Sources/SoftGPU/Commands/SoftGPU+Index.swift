@@ -58,7 +58,8 @@ extension SoftGPU {
         case .isFeatureEnabled:
             answer(IsFeatureEnabled.Request.self, bytes, call, failing: Self.plainStatus, isFeatureEnabled)
         case .adapterStop: adapterStop(call)
-        case .flushAdapter, .setQueuedLimit: complete(call.completion, StatusReply.bytes(.success))
+        case .flushAdapter: flushAdapter(call)
+        case .setQueuedLimit: complete(call.completion, StatusReply.bytes(.success))
         case .logEvent: logEvent(bytes, call)
 
         // Device

@@ -65,7 +65,7 @@ extension SoftGPU {
             node.end(job, nanoseconds: 0)
             for reply in job.completions { settle(reply) }
             look(at: job.queue)
-            dispatch(node)
+            fill(node)
         }
     }
 

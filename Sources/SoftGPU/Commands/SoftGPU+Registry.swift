@@ -17,7 +17,11 @@ extension SoftGPU {
             let value = profile.registry.first {
                 $0.key.rawValue == key && $0.name.lowercased() == name.lowercased()
             }
-            guard let value else { throw Refusal(.objectNameNotFound, "no registry value \(name)") }
+            guard let value else {
+                answer.put(Status.failure, at: Layout.status)
+                answer.tellsFailure = true
+                throw Refusal(.objectNameNotFound, "no registry value \(name)")
+            }
             content = value.content
         case 2: content = .string(profile.driverStorePath)
         case 3: content = .string(profile.driverImagePath)
@@ -47,6 +51,7 @@ extension SoftGPU {
     private enum Status {
         static let success: UInt32 = 0
         static let bufferOverflow: UInt32 = 1
+        static let failure: UInt32 = 2
     }
 }
 

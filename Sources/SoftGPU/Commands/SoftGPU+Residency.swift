@@ -76,13 +76,15 @@ extension SoftGPU {
             reply.status = .noMemory
             return reply.bytes
         }
-        let arriving = allocations.filter { !$0.memory.isVisible || $0.memory.isArriving }.map(\.memory)
-        guard !arriving.isEmpty else {
-            for allocation in allocations { addResidency(allocation) }
-            return reply.bytes
+        // What an eviction left in place takes no paging.
+        let standing = allocations.map(\.memory).filter { $0.evictableSince != nil }
+        let arriving = allocations.map(\.memory).filter {
+            $0.evictableSince == nil && (!$0.isVisible || $0.isArriving)
         }
         for memory in arriving { memory.isArriving = true }
         for allocation in allocations { addResidency(allocation) }
+        for memory in standing { refreshMappings(of: memory) }
+        guard !arriving.isEmpty else { return reply.bytes }
         (reply.status, reply.pagingFenceValue) = perform(.arrive(arriving), on: queue)
         return reply.bytes
     }
@@ -93,7 +95,7 @@ extension SoftGPU {
         guard handles.count <= Self.maximumListLength else { throw .invalid("\(handles.count) allocations") }
         var allocations: [Allocation] = []
         for index in handles.indices { allocations.append(try call.allocation(handles[index], on: device)) }
-        evict(allocations, of: device)
+        evict(allocations, of: device, isLazy: request.flagsEvictOnlyIfNecessary)
         var reply = MessageBuilder<Evict.Reply>()
         for group in [SegmentGroup.local, .nonLocal] {
             let used = device.process.residentBytes[device.adapter.index][group.rawValue]
@@ -103,17 +105,26 @@ extension SoftGPU {
         return reply.bytes
     }
 
-    /// The counts go at once; what leaves memory by that is seen by the work that is queued already.
-    private func evict(_ allocations: [Allocation], of device: Device) {
+    /// The counts go at once; what leaves memory by that is seen by the work that is queued already. With `isLazy` the
+    /// content stays in its segment until others need the room.
+    private func evict(_ allocations: [Allocation], of device: Device, isLazy: Bool) {
         var leaving: [Allocation] = []
         for allocation in allocations where allocation.residencyCount > 0 {
             let memory = allocation.memory
             let wasVisible = memory.isVisible
             removeResidency(allocation)
-            if !memory.isResident { memory.isArriving = false }
+            if !memory.isResident { vacate(memory, isLazy: isLazy) }
             if wasVisible, !memory.isVisible { leaving.append(allocation) }
         }
         withdraw(leaving.filter { !$0.mappedStarts.isEmpty || $0.memory.opens.count > 1 }, of: device)
+    }
+
+    /// The last residency of memory has gone.
+    private func vacate(_ memory: AllocationMemory, isLazy: Bool) {
+        let wasThere = !memory.isArriving
+        memory.isArriving = false
+        guard wasThere, memory.offer == nil else { return }
+        if isLazy { leaveInPlace(memory) } else { countEviction(of: memory) }
     }
 
     /// Counts that the guest's driver allows in one list (docs/protocol/semantics.md 1.5).

@@ -31,6 +31,7 @@ extension SoftGPU {
             table.put(UInt64(2), at: 712)
         case .process:
             table.put(UInt32(physical.nodes.count), at: 0)
+            table.put(process?.committedBytes[adapter.index][SegmentGroup.nonLocal.rawValue] ?? 0, at: 8)
         case .processAdapter:
             table.put(Self.segmentCount, at: 0)
             table.put(UInt32(physical.nodes.count), at: 4)
@@ -42,14 +43,20 @@ extension SoftGPU {
             let group = try segment(element)
             table.put(physical.size(of: group), at: 0)
             table.put(physical.committedBytes[group.rawValue], at: 8)
-            table.put(physical.residentBytes[group.rawValue], at: 16)
+            table.put(physical.residentBytes[group.rawValue] + physical.evictableBytes[group.rawValue], at: 16)
+            table.put(physical.evicted[group.rawValue].total, at: 24)
             table.put(physical.committedCount[group.rawValue], at: 32)
-            table.put(physical.residentCount[group.rawValue], at: 36)
+            table.put(physical.residentCount[group.rawValue] + physical.evictableCount[group.rawValue], at: 36)
             table.put(UInt32(group == .nonLocal ? 1 : 0), at: 40)
+            for (place, bytes) in physical.evicted[group.rawValue].byPriority.enumerated() {
+                table.put(bytes, at: 48 + 8 * place)
+            }
         case .processSegment:
             let group = try segment(element)
             table.put(process?.committedBytes[adapter.index][group.rawValue] ?? 0, at: 0)
             table.put(process.map { budget(of: $0, on: adapter, group) } ?? 0, at: 8)
+            table.put(process?.evicted[adapter.index][group.rawValue].total ?? 0, at: 24)
+            table.put(process?.committedCount[adapter.index][group.rawValue] ?? 0, at: 32)
         case .node:
             put(physical.nodes[try node(element, of: adapter)].use, in: &table)
         case .processNode:
@@ -85,6 +92,7 @@ extension SoftGPU {
 
     private func put(_ use: NodeUse, in table: inout StatisticsTable) {
         table.put(use.nanoseconds / 100, at: 0)
+        table.put(use.switches, at: 8)
         for kind in 0..<8 {
             table.put(use.submitted[kind], at: 76 + 8 * kind)
             table.put(use.completed[kind], at: 80 + 8 * kind)

@@ -126,7 +126,7 @@ extension SoftGPU {
             // The guest's driver does not bound this count (docs/protocol/semantics.md 23.11).
             guard request.numPrimaries <= 16 else { throw .invalid("\(request.numPrimaries) primaries") }
             try check(commandBuffer: request.commandBuffer, length: request.commandLength)
-            try checkQueued(contexts.count, device.process)
+            try checkQueued(contexts.count, on: device)
         } catch {
             throw Refusal(error.status, error.reason, device: device.handle)
         }
@@ -149,11 +149,14 @@ extension SoftGPU {
         let progressID = request.hwqueueProgressFenceId
         do throws(Refusal) {
             guard device.isActive else { throw .lost(device) }
+            guard !context.isSynchronizationOnly else {
+                throw .invalid("hardware queue \(request.hwqueue) takes no command buffers")
+            }
             guard progressID > hwQueue.lastProgressID else {
                 throw .invalid("progress fence id \(progressID) after \(hwQueue.lastProgressID)")
             }
             try check(commandBuffer: request.commandBuffer, length: request.commandLength)
-            try checkQueued(1, device.process)
+            try checkQueued(1, on: device)
         } catch {
             throw Refusal(error.status, error.reason, device: device.handle)
         }

@@ -164,7 +164,7 @@ extension SoftGPU {
             // Of a legacy wait only the first value is defined (docs/protocol/findings.md D12).
             targets.append(values[request.legacyFenceObject ? 0 : index])
         }
-        try checkQueued(objects.count, queue.device.process)
+        try checkQueued(objects.count, on: queue.device)
         append(.wait(WaitPacket(objects: objects, targets: targets)), to: queue)
     }
 
@@ -199,7 +199,7 @@ extension SoftGPU {
                 throw .invalid("contexts of several devices")
             }
             guard first.device.isActive else { throw .lost(first.device) }
-            try checkQueued(queues.count.multipliedSaturating(by: max(handles.count, 1)), process)
+            try checkQueued(queues.count.multipliedSaturating(by: max(handles.count, 1)), on: first.device)
         }
         let isRewindAllowed = request.flagsAllowFenceRewind
         if request.flagsEnqueueCpuEvent {
@@ -234,23 +234,31 @@ extension SoftGPU {
             for (object, value) in signals { signal(object, value, allowsRewind: isRewindAllowed) }
             return
         }
-        let isAtSubmission =
-            request.flagsSignalAtSubmission || signals.allSatisfy { $0.object.flags.contains(.topOfPipeline) }
-        enqueue(
-            SignalPacket(
-                objects: signals, event: 0, process: process, allowsRewind: isRewindAllowed,
-                isAtSubmission: isAtSubmission, queues: queues.count), on: queues)
+        // A fence at the top of the pipeline is reached when the command buffer before it has been fetched, which is
+        // not told from its being started; the other objects of the same signal wait for its end.
+        func isEarly(_ object: SyncObject) -> Bool {
+            request.flagsSignalAtSubmission || object.flags.contains(.topOfPipeline)
+        }
+        for isAtSubmission in [true, false] {
+            let objects = signals.filter { isEarly($0.object) == isAtSubmission }
+            guard !objects.isEmpty else { continue }
+            enqueue(
+                SignalPacket(
+                    objects: objects, event: 0, process: process, allowsRewind: isRewindAllowed,
+                    isAtSubmission: isAtSubmission, queues: queues.count), on: queues)
+        }
     }
 
     private func enqueue(_ packet: SignalPacket, on queues: [Queue]) {
         for queue in queues { append(.signal(packet), to: queue) }
     }
 
-    /// Whether a process may queue so many packets more.
-    func checkQueued(_ count: Int, _ process: GuestProcess) throws(Refusal) {
-        let limit = process.machine.options.limits.queuedPacketsPerProcess
-        guard process.queuedPackets + count <= limit else {
-            throw Refusal(.noMemory, "the limit of \(limit) queued packets is reached")
+    /// Whether the process of a device may queue so many packets more. Where nobody hears of a refusal, the device is
+    /// lost for it: what comes behind a wait that was left out would run too early (docs/protocol/semantics.md 1.6).
+    func checkQueued(_ count: Int, on device: Device) throws(Refusal) {
+        let limit = device.process.machine.options.limits.queuedPacketsPerProcess
+        guard device.process.queuedPackets + count <= limit else {
+            throw Refusal(.noMemory, "the limit of \(limit) queued packets is reached", device: device.handle)
         }
     }
 }

@@ -9,7 +9,9 @@ final class AllocationMemory: Ordered {
     var order: UInt64 { id }
     /// Bytes, a multiple of 4096.
     let size: UInt64
-    let group: SegmentGroup
+    private(set) var group: SegmentGroup
+    /// UPDATEALLOCATIONPROPERTY's supported segments, a bit for each.
+    var segments = SegmentGroup.local.segmentBit | SegmentGroup.nonLocal.segmentBit
     let isCPUVisible: Bool
     let isCached: Bool
     private(set) var backing: Backing
@@ -31,8 +33,17 @@ final class AllocationMemory: Ordered {
     /// On its way in behind a paging queue's fence.
     var isArriving = false
 
+    /// Since when its content is in its segment although it is on nobody's residency list, in the order of all such.
+    var evictableSince: UInt64?
+
     /// Whether it is on a device's residency list.
     var isResident: Bool { residency > 0 }
+
+    /// Whether its content is in its segment.
+    var isInPlace: Bool { (isResident && !isArriving) || evictableSince != nil }
+
+    /// The highest priority that an open of it has.
+    var priority: UInt32 { opens.elements.map(\.priority).max() ?? Allocation.normalPriority }
 
     /// Whether the GPU may touch it.
     var isVisible: Bool {
@@ -96,6 +107,9 @@ final class AllocationMemory: Ordered {
     /// Puts other memory in the place of what was decommitted.
     func recommit(_ span: MemorySpan) { backing = .span(span) }
 
+    /// Changes the segment group; who calls it does the accounts.
+    func move(to group: SegmentGroup) { self.group = group }
+
     /// Notes that an address space shows this memory.
     func note(_ space: AddressSpace) {
         guard !spaces.contains(where: { $0 === space }) else { return }
@@ -141,9 +155,9 @@ final class Allocation: Ordered {
     /// Its content went while it was offered, and its holder has not been told.
     var hasLostContent = false
     /// D3DDDI_ALLOCATIONPRIORITY; orders eviction.
-    var priority: UInt32 = 0x7800_0000
-    /// UPDATEALLOCATIONPROPERTY's supported segments, a bit for each.
-    var segments: UInt32 = 0b11
+    var priority = Allocation.normalPriority
+    /// D3DDDI_ALLOCATIONPRIORITY_NORMAL.
+    static let normalPriority: UInt32 = 0x7800_0000
     var isDestroyed = false
     /// It was visible when its handle went, and is until its mappings go.
     var lingers = false

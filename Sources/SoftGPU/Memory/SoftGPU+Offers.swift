@@ -13,6 +13,7 @@ extension SoftGPU {
             priority = max(priority, offer.priority)
             allowsDecommit = allowsDecommit && offer.allowsDecommit
         }
+        takeFromPlace(memory)
         memory.offer = AllocationMemory.Offer(priority: priority, order: freshID(), allowsDecommit: allowsDecommit)
         settleCharge(of: memory)
         return true

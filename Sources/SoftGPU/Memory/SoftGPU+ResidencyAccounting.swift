@@ -9,6 +9,7 @@ extension SoftGPU {
         let group = memory.group.rawValue
         memory.machine.committedBytes += memory.size
         memory.creator?.committedBytes[memory.adapter.index][group] += memory.size
+        memory.creator?.committedCount[memory.adapter.index][group] += 1
         physical.committedBytes[group] += memory.size
         physical.committedCount[group] += 1
         physical.created.count &+= 1
@@ -16,10 +17,12 @@ extension SoftGPU {
     }
 
     func uncommit(_ memory: AllocationMemory) {
+        takeFromPlace(memory)
         let physical = memory.adapter.physical
         let group = memory.group.rawValue
         memory.machine.committedBytes -= memory.size
         memory.creator?.committedBytes[memory.adapter.index][group] -= memory.size
+        memory.creator?.committedCount[memory.adapter.index][group] -= 1
         physical.committedBytes[group] -= memory.size
         physical.committedCount[group] -= 1
         physical.destroyed.count &+= 1
@@ -34,6 +37,7 @@ extension SoftGPU {
         let memory = allocation.memory
         memory.residency += 1
         guard memory.residency == 1 else { return }
+        takeFromPlace(memory)
         settleCharge(of: memory)
     }
 
@@ -54,7 +58,7 @@ extension SoftGPU {
         charge(memory, to: users.first)
     }
 
-    private func charge(_ memory: AllocationMemory, to process: GuestProcess?) {
+    func charge(_ memory: AllocationMemory, to process: GuestProcess?) {
         let adapter = memory.adapter
         let group = memory.group.rawValue
         if let payer = memory.payer {
@@ -67,6 +71,7 @@ extension SoftGPU {
         process.residentBytes[adapter.index][group] += memory.size
         adapter.physical.residentBytes[group] += memory.size
         adapter.physical.residentCount[group] += 1
+        makeRoom(in: adapter.physical, memory.group)
     }
 
     func refreshMappings(of memory: AllocationMemory) {

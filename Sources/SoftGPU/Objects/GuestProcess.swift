@@ -14,6 +14,10 @@ final class GuestProcess {
     var residentBytes: [[UInt64]]
     /// Bytes of its allocations per adapter and memory segment group.
     var committedBytes: [[UInt64]]
+    /// Allocations that it made, per adapter and memory segment group.
+    var committedCount: [[UInt32]]
+    /// What has left memory segment groups of the memory that it made.
+    var evicted: [[EvictedBytes]]
     /// The hint of the context that it made last.
     var clientHint: UInt32 = 0
     /// Between NOTIFYPROCESSFREEZE and NOTIFYPROCESSTHAW.
@@ -37,6 +41,8 @@ final class GuestProcess {
         spaces = Array(repeating: nil, count: machine.adapters.count)
         residentBytes = Array(repeating: [0, 0], count: machine.adapters.count)
         committedBytes = residentBytes
+        committedCount = Array(repeating: [0, 0], count: machine.adapters.count)
+        evicted = Array(repeating: [EvictedBytes(), EvictedBytes()], count: machine.adapters.count)
         reservedBytes = residentBytes
         gpuFences = Array(repeating: [:], count: machine.adapters.count)
     }
@@ -84,6 +90,9 @@ final class Device {
     }
 
     var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
+
+    /// Whether it has work that runs or waits for nothing but its node.
+    var hasRunnableWork: Bool { !isDestroyed && (!runningJobs.isEmpty || queues.contains(where: \.isRunnable)) }
 
     /// All its queues, in a fixed order.
     var queues: [Queue] {

@@ -40,8 +40,12 @@ final class VirtualMachine {
         ioPages = PageAllocator(capacity: options.ioSpaceBytes & ~(pageSize - 1), lateness: 256)
         localPages = PageAllocator(capacity: options.localBytes & ~(pageSize - 1), lateness: 16)
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
+        names = Self.names(options)
+    }
+
+    private static func names(_ options: GuestOptions) -> HandleTable<SharedName> {
         // An object has a global name at most, and one NT handle at a time; the rest is for a guest that asks twice.
-        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects * 4)
+        HandleTable(uniques: [3], limit: options.limits.sharedObjects * 4)
     }
 
     func checkShareable() throws(Refusal) {
@@ -66,7 +70,7 @@ final class VirtualMachine {
         gpadls.removeAll()
         for adapter in adapters { adapter.handle = nil }
         processes = HandleTable(uniques: [1, 2, 3], limit: options.limits.processes)
-        names = HandleTable(uniques: [3], limit: options.limits.sharedObjects)
+        names = Self.names(options)
     }
 }
 
@@ -93,12 +97,20 @@ final class VirtualAdapter {
     let physical: PhysicalAdapter
     /// What OPENADAPTER gave, while the adapter is open.
     var handle: D3DKMTHandle?
-    /// Taken offline: too many timeouts, or ADAPTERSTOP.
-    var isStopped = false
+    /// Why it takes no work, if it takes none.
+    var outage: Outage?
     /// When its work ran into the timeout, within the last window.
     var timeouts: [Instant] = []
     /// Timeouts in all.
     var timeoutCount: UInt32 = 0
+
+    /// Why a virtual GPU takes no work.
+    enum Outage {
+        /// ADAPTERSTOP, until the guest opens it again.
+        case stopped
+        /// Too many timeouts: for as long as the guest is connected.
+        case offline
+    }
 
     init(index: Int, vgpuLUID: LUID, physical: PhysicalAdapter) {
         self.index = index
@@ -114,6 +126,12 @@ final class PhysicalAdapter {
     /// Bytes and allocations resident per memory segment group.
     var residentBytes: [UInt64] = [0, 0]
     var residentCount: [UInt32] = [0, 0]
+    /// Memory on nobody's residency list whose content is still in its segment, by its id.
+    var evictable: [UInt64: AllocationMemory] = [:]
+    var evictableBytes: [UInt64] = [0, 0]
+    var evictableCount: [UInt32] = [0, 0]
+    /// What has left each memory segment group so far.
+    var evicted = [EvictedBytes(), EvictedBytes()]
     /// Bytes and allocations that exist per memory segment group.
     var committedBytes: [UInt64] = [0, 0]
     var committedCount: [UInt32] = [0, 0]
@@ -135,4 +153,7 @@ final class PhysicalAdapter {
 enum SegmentGroup: Int {
     case local = 0
     case nonLocal = 1
+
+    /// Its segment in a segment set: segments count from 1.
+    var segmentBit: UInt32 { 1 << UInt32(rawValue) }
 }

@@ -5,6 +5,8 @@ final class Node {
     private(set) var lines: [ReadyLine] = []
     /// What is on workers, in the order of starting.
     var running: [RunningJob] = []
+    /// Whether the model has it on its list of nodes that may have room.
+    var isPending = false
     /// Nanoseconds of execution so far, for statistics.
     private(set) var use = NodeUse()
 
@@ -22,6 +24,9 @@ final class Node {
         use.count(kind, hasEnded: hasEnded)
         queue.line.use.count(kind, hasEnded: hasEnded)
     }
+
+    /// The queue whose command buffer the node began last, by its position among all.
+    private var lastQueue: UInt64?
 
     /// Counts a command buffer that ended in an error.
     func countFault(of queue: Queue) {
@@ -55,11 +60,17 @@ final class Node {
         demand[queue.device.process.machine.id, default: 1] -= 1
     }
 
-    /// A ready queue gets the node.
-    func start(_ job: RunningJob) {
+    /// A ready queue gets the node. `turn` is higher than that of every start before.
+    func start(_ job: RunningJob, turn: UInt64) {
         remove(job.queue)
         running.append(job)
+        if lastQueue != job.queue.sequence {
+            use.switches &+= 1
+            job.queue.line.use.switches &+= 1
+            lastQueue = job.queue.sequence
+        }
         job.queue.line.isBusy = true
+        job.queue.line.lastTurn = turn
         floor = max(floor, share(of: job.device.process.machine.id))
     }
 
@@ -91,6 +102,8 @@ struct NodeUse {
 
     /// Of execution.
     var nanoseconds: UInt64 = 0
+    /// Times that the node went to another context or hardware queue.
+    var switches: UInt32 = 0
     /// By kind of packet.
     private(set) var submitted: [UInt32] = Array(repeating: 0, count: 8)
     private(set) var completed: [UInt32] = Array(repeating: 0, count: 8)
@@ -99,77 +112,5 @@ struct NodeUse {
 
     mutating func count(_ kind: Kind, hasEnded: Bool) {
         if hasEnded { completed[kind.rawValue] &+= 1 } else { submitted[kind.rawValue] &+= 1 }
-    }
-}
-
-/// The ready queues of one address space on one node. At most one of its queues runs there at a time.
-final class ReadyLine {
-    /// Best first: by priority, priority in the process, age.
-    private(set) var queues: [Queue] = []
-    var isBusy = false
-    /// What the address space has had of the node.
-    var use = NodeUse()
-
-    var isEmpty: Bool { queues.isEmpty }
-
-    func insert(_ queue: Queue) { queues.insert(queue, at: index(of: queue)) }
-
-    func remove(_ queue: Queue) {
-        let index = index(of: queue)
-        precondition(index < queues.count && queues[index] === queue, "a queue that is not ready")
-        queues.remove(at: index)
-    }
-
-    private func index(of queue: Queue) -> Int {
-        var low = 0
-        var high = queues.count
-        while low < high {
-            let middle = (low + high) / 2
-            if queues[middle].precedes(queue) { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-}
-
-/// One queue that could run next, as a policy sees it: the best one of its address space.
-public struct SchedulingCandidate: Sendable {
-    public let guest: GuestID
-    /// Nanoseconds that this guest has had on the node. A guest that comes anew starts from where the others are.
-    public let guestNanoseconds: UInt64
-    /// The guest's process, by the handle that CREATEPROCESS gave.
-    public let processHandle: UInt32
-    /// -7 to 7.
-    public let priority: Int32
-    /// -7 to 7, among the queues of one process.
-    public let inProcessPriority: Int32
-    /// Lower is older.
-    public let readySince: UInt64
-}
-
-/// Chooses which queue a node runs next. The one place where fairness is decided: an experiment is another type.
-public protocol SchedulingPolicy: Sendable {
-    /// The index of the candidate to start; `candidates` is never empty.
-    func choose(from candidates: [SchedulingCandidate]) -> Int
-}
-
-/// The guest that has had the least of the node comes first, then priority, then age.
-public struct FairSharePolicy: SchedulingPolicy {
-    public init() {}
-
-    public func choose(from candidates: [SchedulingCandidate]) -> Int {
-        var best = 0
-        for index in candidates.indices.dropFirst() where precedes(candidates[index], candidates[best]) { best = index }
-        return best
-    }
-
-    private func precedes(_ a: SchedulingCandidate, _ b: SchedulingCandidate) -> Bool {
-        if a.guest != b.guest && a.guestNanoseconds != b.guestNanoseconds {
-            return a.guestNanoseconds < b.guestNanoseconds
-        }
-        if a.priority != b.priority { return a.priority > b.priority }
-        if a.processHandle == b.processHandle && a.inProcessPriority != b.inProcessPriority {
-            return a.inProcessPriority > b.inProcessPriority
-        }
-        return a.readySince < b.readySince
     }
 }

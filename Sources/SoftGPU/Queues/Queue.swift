@@ -18,8 +18,9 @@ final class Queue {
     var state = State.idle
     /// Whether the model has it on its list of queues to look at.
     var isPending = false
-    /// When it last became ready, in the order of all queues.
+    /// When it last became ready, in the order of all queues and in the model's time.
     var readySince: UInt64 = 0
+    var readyAt = Instant(nanoseconds: 0)
 
     enum State {
         /// Nothing at the head that has been looked at.
@@ -46,6 +47,14 @@ final class Queue {
     /// Whether something is queued or on a worker.
     var hasWork: Bool {
         if case .running = state { true } else { !packets.isEmpty }
+    }
+
+    /// Whether it runs something or could.
+    var isRunnable: Bool {
+        switch state {
+        case .ready, .running: true
+        case .idle, .waiting: false
+        }
     }
 
     /// Whether it comes before another queue of its address space.
@@ -168,6 +177,8 @@ final class RunningJob {
     let startedAt: Instant
     /// When the model gives up on it, if ever.
     let deadline: Instant?
+    /// When it must have left its node, once it was told to stop.
+    var stopDeadline: Instant?
     /// Fences that it could write, in the order of the job's `fenceOffsets`.
     let fences: [SyncObjectOpen]
     var ending = Ending.own
@@ -207,6 +218,13 @@ final class DeferredReply {
         self.completion = completion
         self.bytes = bytes
     }
+}
+
+/// A flush that waits for its devices to come to rest.
+struct PendingFlush {
+    let devices: [Device]
+    let reply: DeferredReply
+    let deadline: Instant
 }
 
 /// Where the answer to a request goes.

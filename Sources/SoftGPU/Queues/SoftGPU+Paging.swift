@@ -94,6 +94,8 @@ extension SoftGPU {
                 hasRoom(for: mapping.pieces(length: end - start), in: space)
             else { return }
             space.put(start, end, mapping)
+        case .move(let memory, let group):
+            move(memory, to: group)
         case .nothing:
             break
         }
@@ -106,6 +108,8 @@ enum PagingOperation {
     case arrive([AllocationMemory])
     /// A range shows something; `region` is the one that it begins in, by its id.
     case map(AddressSpace, start: UInt64, end: UInt64, AddressSpace.Mapping, region: UInt64?)
+    /// Memory goes to another segment.
+    case move(AllocationMemory, to: SegmentGroup)
     /// Nothing is to be done, but it is done in turn.
     case nothing
 }

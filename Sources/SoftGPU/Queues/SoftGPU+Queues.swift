@@ -31,16 +31,31 @@ extension SoftGPU {
         pendingQueues.append(queue)
     }
 
-    /// Lets everything go on that can.
+    /// Puts a node on the list of those that may have room for work.
+    func fill(_ node: Node) {
+        guard !node.isPending else { return }
+        node.isPending = true
+        pendingNodes.append(node)
+    }
+
+    /// Lets everything go on that can. Nodes choose when all queues have been looked at, so that the first to be looked
+    /// at has no advantage.
     func settle() {
-        while !pendingQueues.isEmpty {
-            let queues = pendingQueues
-            pendingQueues.removeAll(keepingCapacity: true)
-            for queue in queues {
-                queue.isPending = false
-                advance(queue)
+        while true {
+            while !pendingQueues.isEmpty {
+                let queues = pendingQueues
+                pendingQueues.removeAll(keepingCapacity: true)
+                for queue in queues {
+                    queue.isPending = false
+                    advance(queue)
+                }
             }
+            guard !pendingNodes.isEmpty else { break }
+            let node = pendingNodes.removeFirst()
+            node.isPending = false
+            dispatch(node)
         }
+        settleFlushes()
         flushReleases()
     }
 
@@ -78,9 +93,9 @@ extension SoftGPU {
             case .submit:
                 queue.state = .ready
                 queue.readySince = freshID()
+                queue.readyAt = now
                 queue.node.enter(queue)
-                dispatch(queue.node)
-                if case .ready = queue.state { return }
+                return fill(queue.node)
             }
         }
     }
@@ -116,14 +131,13 @@ extension SoftGPU {
     // MARK: Nodes
 
     /// Starts what a node has room for.
-    func dispatch(_ node: Node) {
+    private func dispatch(_ node: Node) {
         while true {
             let occupying = node.running.count { $0.startedAt.advanced(by: Self.sliceNanoseconds) > now }
             guard occupying < Self.jobsPerNode else { return }
-            let choices = node.lines.lazy.filter { !$0.isBusy }.compactMap(\.queues.first)
-            let candidates = choices.map(candidate)
-            guard !candidates.isEmpty else { return }
-            start(Array(choices)[policy.choose(from: Array(candidates))], on: node)
+            let choices = node.lines.filter { !$0.isBusy }.flatMap(\.candidates)
+            guard !choices.isEmpty else { return }
+            start(choices[policy.choose(from: choices.map(candidate))], on: node)
         }
     }
 
@@ -131,8 +145,9 @@ extension SoftGPU {
         let process = queue.device.process
         return SchedulingCandidate(
             guest: process.machine.id, guestNanoseconds: queue.node.share(of: process.machine.id),
-            processHandle: process.handle.rawValue, priority: queue.priority,
-            inProcessPriority: queue.inProcessPriority, readySince: queue.readySince)
+            processHandle: process.handle.rawValue, lastTurn: queue.line.lastTurn, priority: queue.priority,
+            inProcessPriority: queue.inProcessPriority, readySince: queue.readySince,
+            waitedNanoseconds: now.nanoseconds - queue.readyAt.nanoseconds)
     }
 
     private func start(_ queue: Queue, on node: Node) {
@@ -148,7 +163,7 @@ extension SoftGPU {
             startedAt: now, deadline: timesOut ? now.advanced(by: options.timeouts.packetNanoseconds) : nil,
             fences: fences)
         queue.state = .running(running)
-        node.start(running)
+        node.start(running, turn: freshID())
         device.runningJobs[running.id] = running
         runningJobs[running.id] = running
         effects.append(
@@ -175,26 +190,6 @@ extension SoftGPU {
         }
     }
 
-    /// Ends jobs that have run too long.
-    func expireJobs() {
-        for adapter in adapters {
-            for node in adapter.nodes {
-                for job in node.running where job.ending == .own {
-                    guard let deadline = job.deadline, deadline <= now else { continue }
-                    job.ending = .timedOut
-                    effects.append(.abort(job.id, job.space.id))
-                }
-            }
-        }
-    }
-
-    /// Stops a job whose end nobody waits for.
-    func discard(_ job: RunningJob) {
-        let wasRequested = job.ending != .own
-        job.ending = .discarded
-        if !wasRequested { effects.append(.abort(job.id, job.space.id)) }
-    }
-
     /// A job has left its worker.
     func end(_ id: JobID, outcome: JobOutcome, fences: [UInt64], nanoseconds: UInt64) {
         guard let job = runningJobs.removeValue(forKey: id) else { return }
@@ -207,13 +202,16 @@ extension SoftGPU {
         if job.ending != .discarded { conclude(job, outcome) }
         for reply in job.completions { settle(reply) }
         look(at: job.queue)
-        dispatch(node)
+        fill(node)
     }
 
     private func conclude(_ job: RunningJob, _ outcome: JobOutcome) {
         let device = job.device
-        if outcome == .completed { return finish(job.submission, on: job.queue) }
-        job.queue.node.countFault(of: job.queue)
+        switch outcome {
+        case .completed: return finish(job.submission, on: job.queue)
+        case .casualty: break
+        default: job.queue.node.countFault(of: job.queue)
+        }
         switch outcome {
         case .completed: break
         case .pageFault(let address, let isWrite):
@@ -225,8 +223,10 @@ extension SoftGPU {
             lose(device, .errorDmaFault)
         case .aborted where job.ending == .timedOut:
             report(.warning, device.process, "", nil, "the GPU hung: a packet ran longer than the timeout")
-            lose(device, .hung)
-            countTimeout(of: device.adapter, machine: device.process.machine)
+            recover(from: device, nodeIsFree: true)
+        case .casualty(let reason):
+            report(.warning, device.process, "", nil, "the worker was lost with another device's work: \(reason)")
+            lose(device, .reset)
         case .aborted, .lost:
             if case .lost(let reason) = outcome {
                 report(.warning, device.process, "", nil, "the worker was lost: \(reason)")

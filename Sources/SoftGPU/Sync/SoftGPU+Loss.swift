@@ -2,54 +2,56 @@ import DXGProtocol
 
 /// Devices that come into error (docs/protocol/semantics.md 5).
 extension SoftGPU {
-    /// The device-loss procedure, in its exact order (docs/protocol/semantics.md 5.2).
     func lose(_ device: Device, _ state: DeviceExecutionState, pageFault: PageFaultRecord? = nil) {
-        guard device.state == .active, !device.isDestroyed else { return }
-        device.state = state
-        device.pageFault = pageFault
-        let events = discardWork(of: device)
-        let fences = device.fences.inOrder.filter { open in
+        lose([(device, state)], pageFault: pageFault)
+    }
+
+    /// The device-loss procedure for the devices of one event, all of one guest, in its exact order
+    /// (docs/protocol/semantics.md 5.2).
+    func lose(_ losses: [(device: Device, state: DeviceExecutionState)], pageFault: PageFaultRecord? = nil) {
+        let losses = losses.filter { $0.device.state == .active && !$0.device.isDestroyed }
+        for (device, state) in losses {
+            device.state = state
+            device.pageFault = pageFault
+        }
+        let events = losses.flatMap { discardWork(of: $0.device) }
+        let fences = losses.flatMap { $0.device.fences.inOrder }.filter { open in
             !open.flags.contains(.noSignal) && !open.object.flags.contains(.noSignalMaxValueOnTdr)
         }
-        for open in fences {
+        for open in fences where open.object.value != Self.lossMarker {
             open.object.value = Self.lossMarker
             publish(open.object)
         }
-        tellState(of: device)
+        tellState(of: losses.map(\.device))
         for (process, event) in events { notify(process, event: event, isLast: true) }
         for open in fences { wake(open.object) }
     }
 
-    /// A guest whose work hangs again and again loses its virtual GPU, not the host
-    /// (docs/protocol/semantics.md 5.1, TdrLimitCount).
-    func countTimeout(of adapter: VirtualAdapter, machine: VirtualMachine) {
-        adapter.timeoutCount &+= 1
-        adapter.timeouts.append(now)
-        adapter.timeouts.removeAll { $0.advanced(by: options.timeouts.windowNanoseconds) < now }
-        guard adapter.timeouts.count > options.timeouts.limit, !adapter.isStopped else { return }
-        effects.append(
-            .report(
-                Diagnostic(
-                    severity: .warning, guest: machine.id, process: nil, command: "", status: nil,
-                    reason: "vGPU \(adapter.index) goes offline after \(adapter.timeouts.count) timeouts")))
-        stop(adapter, machine: machine)
+    /// The devices that a guest has on a virtual GPU, in the order of their processes and handles.
+    func devices(on adapter: VirtualAdapter, of machine: VirtualMachine) -> [Device] {
+        machine.processes.objects.flatMap { $0.devices.filter { $0.adapter === adapter } }
     }
 
-    /// Takes a virtual GPU offline: its devices are stopped, and it takes no new ones.
-    func stop(_ adapter: VirtualAdapter, machine: VirtualMachine) {
-        adapter.isStopped = true
-        for process in machine.processes.objects {
-            for device in process.devices where device.adapter === adapter { lose(device, .stopped) }
+    /// Stops the devices of a virtual GPU, which takes no new ones.
+    func stop(_ adapter: VirtualAdapter, machine: VirtualMachine, _ outage: VirtualAdapter.Outage) {
+        guard adapter.outage != .offline else { return }
+        adapter.outage = outage
+        lose(devices(on: adapter, of: machine).map { ($0, .stopped) })
+        if outage == .offline { effects.append(.removeVirtualGPU(machine.id, index: adapter.index)) }
+    }
+
+    /// Makes the guest forget the execution states that it remembers. Linux gives the same cookie for all devices, so
+    /// that one message is enough for an event (docs/protocol/semantics.md 5.2).
+    private func tellState(of devices: [Device]) {
+        var told: [UInt64] = []
+        for device in devices where !told.contains(device.errorCookie) {
+            told.append(device.errorCookie)
+            var message = MessageBuilder<SetGuestData.Message>()
+            message.setHeader()
+            message.guestPointer = device.errorCookie
+            message.data32 = 1
+            effects.append(.notify(device.process.machine.id, message.bytes))
         }
-    }
-
-    /// Makes the guest forget the execution state that it remembers.
-    private func tellState(of device: Device) {
-        var message = MessageBuilder<SetGuestData.Message>()
-        message.setHeader()
-        message.guestPointer = device.errorCookie
-        message.data32 = 1
-        effects.append(.notify(device.process.machine.id, message.bytes))
     }
 
     /// Stops the running jobs of a device and drops what is queued; none of the queued signals takes effect.

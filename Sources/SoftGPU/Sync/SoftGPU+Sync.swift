@@ -141,10 +141,16 @@ extension SoftGPU {
         notify(device.process, event: wait.event, isLast: true)
     }
 
-    /// Ends a queue's wait that nobody needs any more.
+    /// Ends a queue's wait that nobody needs any more. What it has taken goes back: nobody else would release it.
     func cancel(_ wait: QueueWait) {
         guard let objects = wait.finish()?.objects else { return }
-        for (index, object) in objects.enumerated() where !wait.latched[index] { object.waiters.noteEnd() }
+        for (index, object) in objects.enumerated() {
+            if !wait.latched[index] {
+                object.waiters.noteEnd()
+            } else if !object.isFence {
+                signal(object, 0, allowsRewind: false)
+            }
+        }
     }
 
     /// Ends CPU waits in the order of their making.

@@ -38,6 +38,11 @@ struct WaiterList {
     /// Entries, those of waits that have ended included.
     var count: Int { heap.count }
 
+    /// Those who still wait, with the value each waits for, in the order of their arrival.
+    var waiting: [(waiter: SyncWaiter, target: UInt64)] {
+        heap.filter { !$0.waiter.isDone }.sorted { $0.arrival < $1.arrival }.map { ($0.waiter, $0.target) }
+    }
+
     /// Adds a waiter. Where an object is not waited for by value, the target is 0 and the order is that of arrival.
     mutating func append(_ waiter: SyncWaiter, target: UInt64) {
         arrivals += 1

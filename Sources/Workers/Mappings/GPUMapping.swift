@@ -6,11 +6,14 @@ public struct GPUMapping: Hashable, Sendable {
     public var address: UInt64
     /// Bytes.
     public var length: UInt64
-    /// Index of the file: those given at the start, then those added, in order.
+    /// Index of the file: those given at the start, then those added, in order; or ``zeros``.
     public var file: Int
     /// Byte offset into the file.
     public var offset: UInt64
     public var access: GPUAccess
+
+    /// In place of a file: reads give 0, and writes are forgotten.
+    public static let zeros = -1
 
     public init(address: UInt64, length: UInt64, file: Int, offset: UInt64, access: GPUAccess) {
         self.address = address
@@ -18,6 +21,11 @@ public struct GPUMapping: Hashable, Sendable {
         self.file = file
         self.offset = offset
         self.access = access
+    }
+
+    /// A range of zeros. It has its address for an offset, so that neighbours continue each other.
+    public static func zeros(address: UInt64, length: UInt64) -> GPUMapping {
+        GPUMapping(address: address, length: length, file: zeros, offset: address, access: .read)
     }
 
     var end: UInt64 { address + length }

@@ -23,14 +23,16 @@ struct MappingTable {
         replace(mapping.address..<mapping.end, with: mapping)
     }
 
-    /// The pieces of files that make up a range, in order; the first address that is not mapped for reading if there
-    /// is one.
+    /// The pieces of files that make up a range, in order; the first address where no file is mapped for reading if
+    /// there is one.
     func pieces(of range: Range<UInt64>) -> (pieces: [GPUMapping], missing: UInt64?) {
         var pieces: [GPUMapping] = []
         var next = range.lowerBound
         for run in runs[touched(by: range)] {
             for mapping in run.mappings[run.firstIndex(endingAfter: next)...] where next < range.upperBound {
-                guard mapping.address <= next, !mapping.access.isDisjoint(with: .readWrite) else {
+                guard mapping.address <= next, mapping.file != GPUMapping.zeros,
+                    !mapping.access.isDisjoint(with: .readWrite)
+                else {
                     return (pieces, next)
                 }
                 let piece = mapping.clipped(to: next..<range.upperBound)

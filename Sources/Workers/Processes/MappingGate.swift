@@ -22,6 +22,8 @@ struct MappingGate {
     private static let shared: UInt64 = 1
     private static let isPrivate: UInt64 = 2
     private static let fixed: UInt64 = 0x10
+    private static let anonymous: UInt64 = 0x20
+    private static let noReserve: UInt64 = 0x4000
 
     #if arch(x86_64)
         private static let mmapNumber: Int32 = 9
@@ -71,12 +73,15 @@ struct MappingGate {
         var protection: UInt64 = 0
         if !order.access.isDisjoint(with: .readWrite) { protection |= MappingGate.protectionRead }
         if order.access.contains(.write) { protection |= MappingGate.protectionWrite }
+        let isZeros = order.descriptor == Channel.zeros
+        let kind = isZeros ? MappingGate.isPrivate | MappingGate.anonymous | MappingGate.noReserve : MappingGate.shared
         guard
             MappingGate.matches(
-                call, order.address, order.length, protection, MappingGate.shared | MappingGate.fixed, order.offset),
+                call, order.address, order.length, protection, kind | MappingGate.fixed, order.offset),
             descriptor == order.descriptor
         else { return .refuse }
         firstOrder += 1
+        if isZeros { return .allow(place: nil) }
         let file = Int(descriptor - Channel.firstFileDescriptor)
         return .allow(place: placedFiles.insert(file).inserted ? .file(file) : nil)
     }

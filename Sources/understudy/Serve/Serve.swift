@@ -38,6 +38,11 @@ struct Serve: ParsableCommand {
     @Option(help: ArgumentHelp("Write a line to this open descriptor when all listeners accept.", valueName: "number"))
     var readyFd: Int32?
 
+    @Option(
+        help: ArgumentHelp("Answer `understudy guests` and `understudy fences` at this unix socket.", valueName: "path")
+    )
+    var control: String?
+
     @OptionGroup(title: "Adapter") var adapter: AdapterArguments
 
     @OptionGroup(title: "Guests") var guest: GuestArguments
@@ -48,6 +53,14 @@ struct Serve: ParsableCommand {
         transform: Serve.level)
     var logLevel: LogSettings.Level?
 
+    func validate() throws {
+        if let control, !ControlSettings.pathBytes.contains(control.utf8.count) {
+            throw ValidationError(
+                "--control '\(control)': a path of \(ControlSettings.pathBytes.lowerBound) to \(ControlSettings.pathBytes.upperBound) bytes"
+            )
+        }
+    }
+
     @Sendable private static func level(_ text: String) throws -> LogSettings.Level {
         guard let level = LogSettings.Level(rawValue: text) else {
             throw ValidationError("one of " + LogSettings.Level.allCases.map(\.rawValue).joined(separator: ", "))
@@ -56,13 +69,7 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
-        var settings: Settings
-        do throws(ConfigurationError) {
-            settings = try config.map { (path) throws(ConfigurationError) in try Settings(file: path) } ?? Settings()
-        } catch {
-            TextLine.write("\(error)")
-            throw ExitCode.validationFailure
-        }
+        var settings = try Settings(orExitWithProblemsOf: config)
         if !endpoints.isEmpty { settings.listeners = endpoints.map { ListenerSettings(endpoint: $0) } }
         guard !settings.listeners.isEmpty else {
             throw ValidationError(
@@ -70,6 +77,7 @@ struct Serve: ParsableCommand {
         }
         adapter.apply(to: &settings)
         guest.apply(to: &settings)
+        if let control { settings.control.path = control }
         if let logLevel { settings.log.level = logLevel }
         try ServerProcess.run(settings: settings, readyDescriptor: readyFd)
     }

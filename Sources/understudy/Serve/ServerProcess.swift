@@ -20,8 +20,8 @@ enum ServerProcess {
                 settings: settings, workerExecutable: Programs.worker, lanes: Processor.count)
             let server = try Server(options: options, loop: loop, logger: logger(settings.log))
             let pidFile = try settings.pidFile.map { (path) throws(SystemError) in try PIDFile(path: path) }
+            defer { pidFile?.remove() }
             try serve(server, on: loop, readyDescriptor: readyDescriptor)
-            pidFile?.remove()
         } catch {
             TextLine.write("understudy: \(error)")
             throw ExitCode(EX_OSERR)
@@ -32,13 +32,14 @@ enum ServerProcess {
         var watchers: [SignalWatcher] = []
         var isDraining = false
         let stop = {
-            if isDraining { server.finish() } else { server.drain() }
+            guard !isDraining else { return server.finish() }
             isDraining = true
+            ServiceManager.notify("STOPPING=1")
+            server.drain()
         }
         server.onEnd = {
             for watcher in watchers { watcher.close() }
             watchers.removeAll()
-            ServiceManager.notify("STOPPING=1")
         }
         for signal in [SIGTERM, SIGINT] { watchers.append(try SignalWatcher(loop, signal: signal, handler: stop)) }
         if let readyDescriptor {

@@ -32,13 +32,16 @@ final class TestHost {
     private var isDraining = false
 
     static let profile = AdapterProfile(
-        localMemory: 64 << 20, nonLocalMemory: 64 << 20, hostLUID: LUID(low: 77, high: 1),
+        localMemory: 64 << 20, nonLocalMemory: 64 << 20, nodes: [.render, .copy], hostLUID: LUID(low: 77, high: 1),
         guid: Array(1...16))
 
-    init(profiles: [AdapterProfile] = [TestHost.profile], configure: (inout SoftGPUOptions) -> Void = { _ in }) {
+    init(
+        profiles: [AdapterProfile] = [TestHost.profile], policy: any SchedulingPolicy = FairSharePolicy(),
+        configure: (inout SoftGPUOptions) -> Void = { _ in }
+    ) {
         var options = SoftGPUOptions(adapters: profiles)
         configure(&options)
-        model = SoftGPU(options: options)
+        model = SoftGPU(options: options, policy: policy)
         checker = TraceChecker()
     }
 
@@ -154,7 +157,9 @@ final class TestHost {
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
-            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages, .report: break
+            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
+                .removeVirtualGPU, .report:
+                break
             }
         }
         drain()

@@ -207,7 +207,7 @@ final class TraceChecker {
             if running.updateValue(job.space, forKey: job.id) != nil { Issue.record("\(job.id) runs twice") }
         case .abort(let job, let space):
             if running[job] != space { Issue.record("an abort of \(job), which does not run in \(space)") }
-        case .releaseGuestPages, .report: break
+        case .releaseGuestPages, .removeVirtualGPU, .report: break
         }
     }
 
@@ -305,6 +305,7 @@ final class TraceChecker {
         case .run(let job): mix(12, job.id.rawValue, job.space.rawValue, job.commandBuffer)
         case .abort(let id, _): mix(13, id.rawValue)
         case .report(let diagnostic): mix(14, UInt64(diagnostic.reason.utf8.count))
+        case .removeVirtualGPU(_, let index): mix(15, UInt64(index))
         }
     }
 

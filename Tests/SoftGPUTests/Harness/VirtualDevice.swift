@@ -299,9 +299,10 @@ struct VirtualDevice {
 
     /// Bytes to trim, or nil where it was refused.
     @discardableResult
-    func evict(_ allocations: [D3DKMTHandle]) -> UInt64? {
+    func evict(_ allocations: [D3DKMTHandle], onlyIfNecessary: Bool = false) -> UInt64? {
         var request = MessageBuilder<Evict.Request>()
         request.device = handle
+        request.flagsEvictOnlyIfNecessary = onlyIfNecessary
         request.appendAllocations(allocations)
         let answer = call(request)
         return answer.isShort ? nil : answer.fields.numBytesToTrim

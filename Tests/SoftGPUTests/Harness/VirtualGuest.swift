@@ -14,7 +14,7 @@ final class VirtualGuest {
     /// By virtual GPU.
     private(set) var adapterHandles: [D3DKMTHandle] = []
     private var replies: [UInt64: [UInt8]] = [:]
-    private var lastTransaction: UInt64 = 0
+    private(set) var lastTransaction: UInt64 = 0
     private var lastEvent: UInt64 = 1
     /// In the order of their arrival.
     private(set) var events: [UInt64] = []
@@ -97,7 +97,10 @@ final class VirtualGuest {
     }
 
     /// The reply to the last request, if it came later than the request.
-    func takeLateReply() -> [UInt8]? { replies.removeValue(forKey: lastTransaction) }
+    func takeLateReply() -> [UInt8]? { takeReply(lastTransaction) }
+
+    /// The reply to a request that was not answered at once.
+    func takeReply(_ transaction: UInt64) -> [UInt8]? { replies.removeValue(forKey: transaction) }
 
     /// A packet's payload: extended header, command, padding to 8 bytes.
     private func packet(_ command: [UInt8], adapter: Int?) -> [UInt8] {

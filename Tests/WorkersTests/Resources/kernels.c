@@ -56,6 +56,11 @@ void write_at(const void *arguments, const struct softgpu_group *group) {
     **(volatile uint8_t *const *)arguments = 1;
 }
 
+void write_word_at(const void *arguments, const struct softgpu_group *group) {
+    (void)group;
+    **(volatile uint64_t *const *)arguments = UINT64_MAX;
+}
+
 void call_at(const void *arguments, const struct softgpu_group *group) {
     (void)group;
     (*(void (*const *)(void))arguments)();
