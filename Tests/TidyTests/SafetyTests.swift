@@ -20,6 +20,7 @@ struct SafetyTests {
         "Sources/Guest/Process/AllocationTypes.swift",
         "Sources/Host/LineDifference.swift",
         "Sources/SoftGPU/Memory/PrivateData.swift",
+        "Sources/VMBus/Rings/SharedBytes.swift",
         "Sources/VMBus/Wire/RawSpan+Reading.swift",
         "Sources/WorkerProtocol/Commands/CommandPacket.swift",
         "Sources/WorkerProtocol/Records/Record.swift",
