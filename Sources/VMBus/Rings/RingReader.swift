@@ -1,7 +1,7 @@
 /// The reading end of a ring (`docs/protocol/vmbus.md 1.9`).
 ///
-/// A pass of a reader: ``mask()``, then ``next(into:)`` until nothing comes, ``release()`` with a signal to the writer if
-/// it says so, then ``unmask()``, and from the beginning if that finds something.
+/// A pass of a reader: ``mask()``, then ``next(into:)`` until nothing comes, ``release()`` with a signal to the writer
+/// if it says so, then ``unmask()``, and from the beginning if that finds something.
 public struct RingReader {
     private let ring: Ring
     /// Where the next packet begins: the reader's own, whatever becomes of the shared one.

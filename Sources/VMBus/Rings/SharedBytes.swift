@@ -3,8 +3,8 @@ internal import Synchronization
 /// Memory that this side and a peer, which may be hostile, read and write at the same time.
 ///
 /// Words of 32 bits are atomic. Longer runs are copied, and a copy may hold any mixture of what the peer writes
-/// meanwhile: it is checked after it was made, and what was checked is not read again. Access outside of the memory is a
-/// programming error and stops the program, so places that a peer chose are checked first.
+/// meanwhile: it is checked after it was made, and what was checked is not read again. Access outside of the memory is
+/// a programming error and stops the program, so places that a peer chose are checked first.
 @safe
 public struct SharedBytes {
     // SAFETY: `base` is the start of `count` bytes, aligned to 8, which stay mapped as long as `owner` lives. Every
