@@ -17,6 +17,8 @@ final class AddressSpace {
     /// Whether there is a worker.
     private(set) var isOpen = false
     private(set) var isClosed = false
+    /// Workers that were told to end, until they are gone: so long they may touch memory.
+    var departing: [AddressSpaceID] = []
     /// Its places in line, one for each node of the adapter.
     let lines: [ReadyLine]
     private var cursor = AddressSpace.userStart
@@ -190,8 +192,8 @@ final class AddressSpace {
 
     // MARK: Mappings
 
-    /// Whether a driver protection goes against another in `offset..<end` of an allocation: what is mapped with a unique
-    /// one (bit 63) can be mapped with no other (docs/protocol/semantics.md 11, CMD 17).
+    /// Whether a driver protection goes against another in `offset..<end` of an allocation: what is mapped with a
+    /// unique one (bit 63) can be mapped with no other (docs/protocol/semantics.md 11, CMD 17).
     func isForbidden(_ protection: UInt64, of allocation: Allocation, _ offset: UInt64, _ end: UInt64) -> Bool {
         allocation.mappedStarts.contains { start in
             guard let entry = mappings.entry(containing: start), case .allocation(_, let other, _) = entry.value.target
@@ -319,9 +321,15 @@ final class AddressSpace {
     }
 
     private func stop() {
-        if isOpen { effects.append(.closeAddressSpace(id)) }
+        if isOpen {
+            effects.append(.closeAddressSpace(id))
+            departing.append(id)
+        }
         isOpen = false
     }
+
+    /// Workers that may touch memory.
+    var workers: [AddressSpaceID] { isOpen ? departing + [id] : departing }
 
     private func isShown(_ mapping: Mapping) -> Bool {
         switch mapping.target {

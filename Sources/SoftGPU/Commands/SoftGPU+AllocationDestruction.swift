@@ -40,10 +40,7 @@ extension SoftGPU {
         }
         if let resource { forget(resource) }
 
-        let done = StatusReply.bytes(.success)
-        guard spaces.contains(where: \.isOpen), let completion = call.completion else { return done }
-        answer(DeferredReply(completion: completion, bytes: done), of: call.machine, after: spaces)
-        return nil
+        return answer(call, whenUnseenBy: spaces)
     }
 
     /// Ends one handle to an allocation, and its memory with the last one, whatever work is queued.

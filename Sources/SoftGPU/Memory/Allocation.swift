@@ -113,7 +113,7 @@ final class AllocationMemory: Ordered {
     /// Notes that an address space shows this memory.
     func note(_ space: AddressSpace) {
         guard !spaces.contains(where: { $0 === space }) else { return }
-        spaces.removeAll(where: \.isClosed)
+        spaces.removeAll { $0.isClosed && $0.workers.isEmpty }
         spaces.append(space)
     }
 

@@ -96,6 +96,11 @@ final class Device {
 
     var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
 
+    /// Address spaces that may show existing system memory that was made on it.
+    var spacesOfGuestPages: [AddressSpace] {
+        allocations.inOrder.filter { $0.isOwner && $0.memory.isExistingSystemMemory }.flatMap(\.memory.spaces)
+    }
+
     /// Whether it has work that runs or waits for nothing but its node.
     var hasRunnableWork: Bool { !isDestroyed && (!runningJobs.isEmpty || queues.contains(where: \.isRunnable)) }
 

@@ -99,6 +99,7 @@ final class VirtualAdapter {
     var handle: D3DKMTHandle?
     /// Why it takes no work, if it takes none.
     var outage: Outage?
+    var isStopped: Bool { outage != nil }
     /// When its work ran into the timeout, within the last window.
     var timeouts: [Instant] = []
     /// Timeouts in all.
