@@ -81,6 +81,7 @@ final class TestHost {
     func disconnect(_ guest: VirtualGuest) {
         checker.releaseWaits(guest.id) { _ in true }
         carryOut(model.disconnect(guest.id, at: instant))
+        passBarriersOfClosedSpaces()
         checker.guestLeft(guest.id)
         guests[guest.id] = nil
     }
@@ -100,15 +101,21 @@ final class TestHost {
             Issue.record("there is no job to end")
             return
         }
+        let start = now
+        now += nanoseconds
+        endJob(job, outcome, startedAt: start)
+    }
+
+    /// Ends a job that has run since a time, now.
+    func endJob(_ job: Job, _ outcome: JobOutcome, startedAt start: UInt64) {
         jobs.removeAll { $0.id == job.id }
         aborted.removeAll { $0 == job.id }
         checker.jobEnded(job.id)
         let fences = job.fenceOffsets.map { checker.memory(job.guest, $0) }
-        now += nanoseconds
-        let started = Instant(nanoseconds: now - nanoseconds)
         carryOut(
             model.jobEnded(
-                job.id, outcome: outcome, fences: fences, startedAt: started, endedAt: instant, at: instant))
+                job.id, outcome: outcome, fences: fences, startedAt: Instant(nanoseconds: start), endedAt: instant,
+                at: instant))
     }
 
     func passBarrier() {
@@ -116,7 +123,21 @@ final class TestHost {
             Issue.record("there is no barrier to pass")
             return
         }
-        carryOut(model.barrierPassed(barriers.removeFirst().id, at: instant))
+        passBarrier(at: 0)
+    }
+
+    private func passBarrier(at index: Int) {
+        let (id, spaces) = barriers.remove(at: index)
+        checker.collected(spaces)
+        carryOut(model.barrierPassed(id, at: instant))
+    }
+
+    /// The workers that were told to end are collected.
+    private func passBarriersOfClosedSpaces() {
+        let open = checker.openSpaces
+        while let index = barriers.firstIndex(where: { !$0.spaces.contains(where: open.contains) }) {
+            passBarrier(at: index)
+        }
     }
 
     func fail(_ space: AddressSpaceID, reason: String = "test") {
@@ -152,8 +173,6 @@ final class TestHost {
                 let gone = Set(jobs.filter { $0.space == id }.map(\.id))
                 jobs.removeAll { gone.contains($0.id) }
                 aborted.removeAll { gone.contains($0) }
-                for index in barriers.indices { barriers[index].spaces.removeAll { $0 == id } }
-                barriers.removeAll { $0.spaces.isEmpty }
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)

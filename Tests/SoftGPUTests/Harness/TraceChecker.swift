@@ -60,6 +60,8 @@ final class TraceChecker {
 
     private var spaces: [AddressSpaceID: Space] = [:]
     private var closedSpaces: Set<AddressSpaceID> = []
+    /// Closed spaces whose workers have not been collected: they still have what they had.
+    private var departing: [AddressSpaceID: Space] = [:]
     private var running: [JobID: AddressSpaceID] = [:]
     private var fences: [Page: UInt64] = [:]
     private var rewindable: Set<Page> = []
@@ -129,6 +131,11 @@ final class TraceChecker {
 
     func memory(_ guest: GuestID, _ offset: UInt64) -> UInt64 { fences[Page(guest: guest, offset: offset)] ?? 0 }
 
+    /// Nothing of these workers runs any more, where they were told to end.
+    func collected(_ ids: [AddressSpaceID]) {
+        for id in ids { departing[id] = nil }
+    }
+
     func jobEnded(_ id: JobID) { running[id] = nil }
 
     func count(of event: UInt64, _ guest: GuestID) -> Int { fired[EventKey(guest: guest, event: event)] ?? 0 }
@@ -180,7 +187,8 @@ final class TraceChecker {
             if spaces[id] != nil || closedSpaces.contains(id) { Issue.record("\(id) is opened twice") }
             spaces[id] = Space(guest: guest)
         case .closeAddressSpace(let id):
-            if spaces.removeValue(forKey: id) == nil { Issue.record("\(id) is closed but not open") }
+            departing[id] = spaces.removeValue(forKey: id)
+            if departing[id] == nil { Issue.record("\(id) is closed but not open") }
             closedSpaces.insert(id)
             running = running.filter { $0.value != id }
         case .map(let id, let address, let span, _):
@@ -199,7 +207,9 @@ final class TraceChecker {
             if spaces[id] == nil { return complain("an unmap in \(id), which is not open") }
             _ = spaces[id]?.mappings.carve(address, address + length, slice: Self.advance)
         case .barrier(_, let ids):
-            for id in ids where spaces[id] == nil { Issue.record("a barrier on \(id), which is not open") }
+            for id in ids where spaces[id] == nil && departing[id] == nil {
+                Issue.record("a barrier on \(id), which has no worker")
+            }
             if ids.isEmpty { Issue.record("a barrier on nothing") }
         case .discard(let guest, let span): checkDiscard(guest, span)
         case .run(let job):
@@ -250,7 +260,8 @@ final class TraceChecker {
         for number in span.offset >> 16...(end - 1) >> 16 {
             let part = Part(file: file, number: number)
             views[part]?.removeAll { view in
-                let entries = spaces[view.space]?.mappings.overlapping(view.address, view.address + view.length) ?? []
+                let space = spaces[view.space] ?? departing[view.space]
+                let entries = space?.mappings.overlapping(view.address, view.address + view.length) ?? []
                 for entry in entries {
                     guard let mapped = entry.value, mapped.file == span.file else { continue }
                     if mapped.offset < end && span.offset < mapped.offset + entry.length {

@@ -26,13 +26,15 @@ struct VirtualDevice {
 
     // MARK: The device
 
+    /// nil while the reply is deferred.
     @discardableResult
-    func destroy() -> NTStatus {
+    func destroy() -> NTStatus? {
         var request = MessageBuilder<DestroyDevice.Request>()
         request.device = handle
         let own = process.handle
         host.checker.releaseWaits(guest.id) { $0.process == own }
-        return status(request)
+        let answer = call(request)
+        return answer.bytes == nil ? nil : answer.fields.status
     }
 
     /// nil while the reply is deferred.

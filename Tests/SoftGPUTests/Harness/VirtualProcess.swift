@@ -35,11 +35,13 @@ final class VirtualProcess {
         guest.post(request, process: handle, adapter: adapter)
     }
 
+    /// nil while the reply is deferred.
     @discardableResult
-    func destroy() -> NTStatus {
+    func destroy() -> NTStatus? {
         let own = handle
         guest.host.checker.releaseWaits(guest.id) { $0.process == own }
-        return status(MessageBuilder<DestroyProcess.Request>())
+        let answer = call(MessageBuilder<DestroyProcess.Request>())
+        return answer.bytes == nil ? nil : answer.fields.status
     }
 
     func createDevice(
