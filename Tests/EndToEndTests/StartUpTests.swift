@@ -83,6 +83,24 @@ import VMBus
         }
     }
 
+    /// The command line's profiles are virtual GPUs of their own kinds, and each computes.
+    @Test func adaptersOfTheCommandLine() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let arguments = [
+            "--adapter", "compute", "--adapter", "default", "--adapter-profiles", "/\(root)/config/adapters",
+        ]
+        try TestServer.run(arguments) { server in
+            let machine = try GuestMachine.connect(to: server.endpoint)
+            #expect(machine.adapters.count == 2)
+            for (index, adapter) in machine.adapters.enumerated() {
+                let process = try GuestProcess(machine, id: UInt64(index + 1), name: "adapter", adapter: adapter)
+                let kind = try process.queryAdapterInfo(.adapterType, count: 4)
+                #expect((kind[1] & 1 << 3 != 0) == (index == 0))
+                try checkPackets(on: TestDevice(process))
+            }
+        }
+    }
+
     /// Every kind of packet, with what it leaves in memory.
     private func checkPackets(on device: TestDevice) throws {
         let problem = try SaxpyProblem(on: device, seed: 5)
