@@ -7,7 +7,8 @@ struct FileTests {
 
     /// Source in any of the languages; the pages and scripts are free in their width.
     static let sources = SourceTree.files.filter { file in
-        ["Sources/", "Tests/", "Fuzz/", "Kernels/"].contains { file.path.hasPrefix($0) } || file.path == "Package.swift"
+        ["Sources/", "Tests/", "Fuzz/", "Kernels/", "Benchmarks/"].contains { file.path.hasPrefix($0) }
+            || file.path == "Package.swift"
     }
 
     @Test("The tree was found")
