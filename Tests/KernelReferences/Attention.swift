@@ -8,8 +8,8 @@ extension KernelReference {
         KernelReference(name: "OpenCL/attention", build: causal),
     ]
 
-    /// Powers of e of what each value is below the greatest one, and the roundings of each: 3 + 2 |x| units, twice as many
-    /// roundings, and the one of the difference.
+    /// Powers of e of what each value is below the greatest one, and the roundings of each: 3 + 2 |x| units, which are
+    /// twice as many roundings, and the one of the difference.
     private static func powers(_ values: [Double]) -> (powers: [Double], roundings: Double) {
         let most = values.max() ?? 0, least = values.min() ?? 0
         return (values.map { exp($0 - most) }, 6 + 5 * (most - least))

@@ -10,7 +10,7 @@ public struct KernelBuffer: Sendable {
         case exactly([UInt8])
         /// Floats, each at most its bound away from its value.
         case near([Bounded])
-        /// Words, of which this share may differ: results of chaotic arithmetic, where the last bit of a rounding decides.
+        /// Words, of which this share may differ: results of chaotic arithmetic, where one rounding decides.
         case mostly([UInt32], share: Double)
         /// Scratch memory.
         case anything

@@ -28,8 +28,8 @@ public struct KernelLaunch: Sendable {
     public let groupSize: Extent
     /// Work-groups of the grid.
     public let groups: Extent
-    /// In OpenCL, the kernel's parameters. In GLSL, the storage buffers are bindings 0, 1, ... of set 0 in this order and
-    /// the rest are push constants in this order; `address` is a push constant of 8 bytes.
+    /// In OpenCL, the kernel's parameters. In GLSL, the storage buffers are bindings 0, 1, ... of set 0 in this order,
+    /// and the rest are push constants in this order; `address` is a push constant of 8 bytes.
     public let arguments: [KernelArgument]
 }
 

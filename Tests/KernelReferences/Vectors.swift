@@ -72,7 +72,7 @@ extension KernelReference {
             ])
     }
 
-    /// A whole scan: of each block, of the blocks' sums by a single group, and the addition of what lies before a block.
+    /// A whole scan: of each block, of the blocks' sums by a single group, and the addition of what lies before.
     private static func scan(_ generator: inout CaseGenerator, _ flavour: Flavour) -> KernelCase {
         let items = generator.groupSize(), count = generator.size(upTo: min(5000, items * 200))
         let groups = (count + items - 1) / items, values = generator.words(count)

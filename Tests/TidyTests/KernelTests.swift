@@ -68,7 +68,7 @@ struct KernelTests {
                 let first = reference.makeCase(seed: seed), second = reference.makeCase(seed: seed)
                 #expect(first.buffers.map(\.initial) == second.buffers.map(\.initial), "\(reference.name)")
                 #expect(first.launches.map(\.groups) == second.launches.map(\.groups), "\(reference.name)")
-                let wrong = first.buffers.map { buffer in buffer.initial.map { ~$0 } }
+                let wrong = first.buffers.map { buffer in buffer.initial.map { $0 ^ 0x40 } }
                 let scratchBuffers = reference.name == "OpenCL/fft_pass" ? 1 : 0
                 let noticed = first.mismatches(in: wrong).count
                 #expect(noticed == first.buffers.count - scratchBuffers, "\(reference.name), seed \(seed)")
