@@ -51,7 +51,8 @@ import Testing
     @Test func theWallClockIsThatOfTheCalendar() {
         let before = Int64(time(nil)) * 1000
         let now = WallClock.now
-        #expect((before..<Int64(time(nil)) * 1000 + 1000).contains(now))
+        // time() may be a tick of the kernel late, and leaves out the milliseconds.
+        #expect((before..<Int64(time(nil)) * 1000 + 2000).contains(now))
     }
 
     /// In a process of its own, since filters cannot be taken off.

@@ -7,8 +7,9 @@ struct FileTests {
 
     /// Source in any of the languages; the pages and scripts are free in their width.
     static let sources = SourceTree.files.filter { file in
-        !file.path.hasSuffix(".md") && ["Sources/", "Tests/", "Fuzz/", "Kernels/"].contains { file.path.hasPrefix($0) }
-            || file.path == "Package.swift"
+        let folders = ["Sources/", "Tests/", "Fuzz/", "Kernels/", "Benchmarks/"]
+        return file.path == "Package.swift"
+            || folders.contains { file.path.hasPrefix($0) } && !file.path.hasSuffix(".md")
     }
 
     @Test("The tree was found")

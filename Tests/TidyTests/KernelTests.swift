@@ -1,3 +1,4 @@
+import KernelReferences
 import Testing
 
 @Suite("Kernels")
@@ -40,5 +41,38 @@ struct KernelTests {
             !SourceTree.exists(path.prefix { $0 != "." } + ".spv")
         }
         #expect(withoutModule == [])
+    }
+
+    @Test("Every example kernel has a reference, and every reference is of a kernel that is there")
+    func references() {
+        let openCL = SourceTree.files.filter { $0.path.hasSuffix(".cl") }.flatMap { file in
+            // An attribute may stand between the two words.
+            file.text.matches(of: /kernel(?: __attribute__\(\(.*?\)\)\n?)? ?void (\w+)\(/).map { match in
+                "\(file.path.dropFirst("Kernels/".count).dropLast(".cl".count)) \(match.output.1)"
+            }
+        }
+        let glsl = SourceTree.files.map(\.path).filter { $0.hasSuffix(".comp") }.map { path in
+            "\(path.dropFirst("Kernels/".count).dropLast(".comp".count)) main"
+        }
+        let launched = KernelReference.all.flatMap { reference in
+            reference.makeCase(seed: 1).launches.map { "\($0.module) \($0.entryPoint)" }
+        }
+        #expect(openCL.count > 15 && glsl.count > 10)
+        #expect(Set(launched).sorted() == (openCL + glsl).sorted())
+    }
+
+    @Test("A case is the same for the same seed, and wrong bytes are noticed in every buffer")
+    func cases() {
+        for reference in KernelReference.all {
+            for seed: UInt64 in 1...3 {
+                let first = reference.makeCase(seed: seed), second = reference.makeCase(seed: seed)
+                #expect(first.buffers.map(\.initial) == second.buffers.map(\.initial), "\(reference.name)")
+                #expect(first.launches.map(\.groups) == second.launches.map(\.groups), "\(reference.name)")
+                let wrong = first.buffers.map { buffer in buffer.initial.map { $0 ^ 0x40 } }
+                let scratchBuffers = reference.name == "OpenCL/fft_pass" ? 1 : 0
+                let noticed = first.mismatches(in: wrong).count
+                #expect(noticed == first.buffers.count - scratchBuffers, "\(reference.name), seed \(seed)")
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ enum SourceTree {
         return parts.joined(separator: "/")
     }()
 
-    private static let folders = [".ci", "Fuzz", "Kernels", "Sources", "Tests", "docs", "scripts"]
+    private static let folders = [".ci", "Benchmarks", "Fuzz", "Kernels", "Sources", "Tests", "docs", "scripts"]
     private static let endings = [
         ".swift", ".c", ".h", ".cl", ".comp", ".md", ".yml", ".yaml", ".modulemap", ".service", ".sha256",
     ]

@@ -1,21 +1,26 @@
-/// SHA-256 of FIPS 180-4, for comparing files with recorded digests.
-struct SHA256 {
+/// SHA-256 of FIPS 180-4, also for comparing files with recorded digests.
+public struct SHA256 {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
 
     /// The digest in lower-case hexadecimal digits.
-    static func hexDigest(of message: [UInt8]) -> String {
+    public static func hexDigest(of message: [UInt8]) -> String {
+        digest(of: message).map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 8 - digits.count) + digits
+        }.joined()
+    }
+
+    /// The digest as eight words.
+    static func digest(of message: [UInt8]) -> [UInt32] {
         var padded = message + [0x80]
         padded += [UInt8](repeating: 0, count: (120 - padded.count % 64) % 64)
         let bits = UInt64(message.count) * 8
         padded += (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) }
         var digest = SHA256()
         for start in stride(from: 0, to: padded.count, by: 64) { digest.add(padded[start..<start + 64]) }
-        return digest.state.map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 8 - digits.count) + digits
-        }.joined()
+        return digest.state
     }
 
     private mutating func add(_ block: ArraySlice<UInt8>) {
