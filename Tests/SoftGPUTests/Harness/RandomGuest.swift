@@ -57,10 +57,10 @@ final class RandomGuest {
             $0.limits.sharedObjects = 20
         }
         if random.chance(50) {
-            host.model.shareMemory(guest.id, regions: [GuestMemoryRegion(base: 0, length: 16 << 20)])
+            host.take(.shareMemory(guest.id, [GuestMemoryRegion(base: 0, length: 16 << 20)]))
         }
-        host.model.gpadlCreated(
-            guest.id, id: 1, ranges: [GuestPhysicalRange(byteOffset: 0, byteCount: 8192, pages: [3, 9])])
+        host.take(
+            .createGPADL(guest.id, id: 1, [GuestPhysicalRange(byteOffset: 0, byteCount: 8192, pages: [3, 9])]))
         guests.append(guest)
     }
 
@@ -353,20 +353,10 @@ final class RandomGuest {
             let stopped = host.jobs.first { job in host.aborted.contains(job.id) }
             guard let job = random.chance(50) ? stopped ?? pick(host.jobs) : pick(host.jobs) else { return }
             for offset in job.fenceOffsets where random.chance(5) {
-                gpuWrites(job.guest, offset, UInt64(random.below(60)))
+                host.gpuWrites(job.guest, offset, UInt64(random.below(60)))
             }
             host.endJob(job, outcome(of: job), nanoseconds: UInt64(random.below(30_000)))
         }
-    }
-
-    /// A write to a fence's page lowers the pages of all its opens with it.
-    private func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) {
-        for process in host.model.machines[guest]?.processes.objects ?? [] {
-            for case .syncObject(let open) in process.objects.objects where open.page == offset {
-                for alias in open.object.opens.elements { alias.page.map { host.checker.allowRewind(guest, $0) } }
-            }
-        }
-        host.checker.gpuWrites(guest, offset, value)
     }
 
     private func outcome(of job: Job) -> JobOutcome {
@@ -381,7 +371,7 @@ final class RandomGuest {
 
     private func discardOffers() {
         guard let guest = pick(guests) else { return }
-        host.carryOut(host.model.discardOffers(of: guest.id, at: host.instant))
+        host.take(.discardOffers(guest.id))
     }
 
     private func failSpace() { if let space = pick(host.checker.openSpaces) { host.fail(space) } }

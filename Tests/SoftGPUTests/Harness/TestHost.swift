@@ -28,6 +28,8 @@ final class TestHost {
     /// Everything since the last ``clearTrace()``.
     private(set) var trace: [Effect] = []
     private var guests: [GuestID: VirtualGuest] = [:]
+    /// What is in the pages of fences, by their offsets.
+    private var pages: [GuestID: [UInt64: UInt64]] = [:]
     private var lastGuest: UInt32 = 0
     private var isDraining = false
 
@@ -42,7 +44,7 @@ final class TestHost {
         var options = SoftGPUOptions(adapters: profiles)
         configure(&options)
         model = SoftGPU(options: options, policy: policy)
-        checker = TraceChecker()
+        checker = TraceChecker(options: options)
     }
 
     // MARK: Guests
@@ -62,8 +64,8 @@ final class TestHost {
         configure(&options)
         let guest = VirtualGuest(host: self, id: id, version: version, options: options)
         guests[id] = guest
-        carryOut(model.connect(id, options: options, at: instant))
-        model.negotiate(id, version: version)
+        take(.connect(id, options))
+        take(.negotiate(id, version))
         return guest
     }
 
@@ -79,10 +81,9 @@ final class TestHost {
     }
 
     func disconnect(_ guest: VirtualGuest) {
-        checker.releaseWaits(guest.id) { _ in true }
-        carryOut(model.disconnect(guest.id, at: instant))
-        checker.guestLeft(guest.id)
+        take(.disconnect(guest.id))
         guests[guest.id] = nil
+        pages[guest.id] = nil
     }
 
     // MARK: Inputs
@@ -90,8 +91,7 @@ final class TestHost {
     var instant: Instant { Instant(nanoseconds: now) }
 
     func receive(_ data: [UInt8], from guest: VirtualGuest, on channel: Channel, transaction: UInt64?) {
-        if let transaction { checker.asked(guest.id, channel, transaction) }
-        carryOut(model.receive(data.wireBytes, from: guest.id, on: channel, transaction: transaction, at: instant))
+        take(.receive(guest.id, channel, transaction: transaction, data))
     }
 
     /// Ends a job, the oldest one if none is named.
@@ -102,13 +102,10 @@ final class TestHost {
         }
         jobs.removeAll { $0.id == job.id }
         aborted.removeAll { $0 == job.id }
-        checker.jobEnded(job.id)
-        let fences = job.fenceOffsets.map { checker.memory(job.guest, $0) }
+        let fences = job.fenceOffsets.map { memory(job.guest, $0) }
+        let started = instant
         now += nanoseconds
-        let started = Instant(nanoseconds: now - nanoseconds)
-        carryOut(
-            model.jobEnded(
-                job.id, outcome: outcome, fences: fences, startedAt: started, endedAt: instant, at: instant))
+        take(.endJob(job.id, outcome, fences: fences, startedAt: started))
     }
 
     func passBarrier() {
@@ -116,35 +113,52 @@ final class TestHost {
             Issue.record("there is no barrier to pass")
             return
         }
-        carryOut(model.barrierPassed(barriers.removeFirst().id, at: instant))
+        take(.passBarrier(barriers.removeFirst().id))
     }
 
-    func fail(_ space: AddressSpaceID, reason: String = "test") {
-        carryOut(model.addressSpaceFailed(space, reason: reason, at: instant))
-    }
+    func fail(_ space: AddressSpaceID, reason: String = "test") { take(.failAddressSpace(space, reason: reason)) }
+
+    /// What is at an offset of a guest's IO space where a fence has its page.
+    func memory(_ guest: GuestID, _ offset: UInt64) -> UInt64 { pages[guest]?[offset] ?? 0 }
+
+    /// GPU code writes to a fence; the model hears of it when the job ends.
+    func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) { pages[guest, default: [:]][offset] = value }
 
     /// Lets time pass, stopping at every deadline of the model.
     func advance(by nanoseconds: UInt64) {
         let end = now + nanoseconds
         while let deadline = model.nextDeadline, deadline.nanoseconds <= end {
             now = max(now, deadline.nanoseconds)
-            carryOut(model.advance(to: instant))
+            take(.advance)
             guard let next = model.nextDeadline, next.nanoseconds > now else {
                 if model.nextDeadline != nil { Issue.record("the deadline of \(now) ns does not go away") }
                 break
             }
         }
         now = max(now, end)
-        carryOut(model.advance(to: instant))
+        take(.advance)
     }
 
     func clearTrace() { trace.removeAll() }
+
+    /// Gives the model an input, has the step checked, and does what its effects say.
+    func take(_ input: TraceStep.Input) {
+        let effects = model.take(input, at: instant)
+        checker.check(TraceStep(time: instant, input: input, effects: effects))
+        for finding in checker.takeFindings() { Issue.record("\(finding)") }
+        carryOut(effects)
+    }
+
+    /// The run is over.
+    deinit {
+        checker.finish()
+        for finding in checker.takeFindings() { Issue.record("\(finding)") }
+    }
 
     /// Does what the effects say.
     func carryOut(_ effects: [Effect]) {
         for effect in effects {
             trace.append(effect)
-            checker.check(effect)
             switch effect {
             case .run(let job): jobs.append(job)
             case .abort(let id, _): if jobs.contains(where: { $0.id == id }) { aborted.append(id) }
@@ -157,7 +171,12 @@ final class TestHost {
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
-            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
+            case .storeFence(let guest, let offset, let value): pages[guest, default: [:]][offset] = value
+            case .discard(let guest, let span) where span.file == .ioSpace:
+                for page in stride(from: span.offset, to: span.offset + span.length, by: Int(pageSize)) {
+                    pages[guest]?[page] = nil
+                }
+            case .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
                 .removeVirtualGPU, .report:
                 break
             }

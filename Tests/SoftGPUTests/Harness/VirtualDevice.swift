@@ -30,8 +30,6 @@ struct VirtualDevice {
     func destroy() -> NTStatus {
         var request = MessageBuilder<DestroyDevice.Request>()
         request.device = handle
-        let own = process.handle
-        host.checker.releaseWaits(guest.id) { $0.process == own }
         return status(request)
     }
 
@@ -77,8 +75,6 @@ struct VirtualDevice {
     func destroyContext(_ context: D3DKMTHandle) -> NTStatus {
         var request = MessageBuilder<DestroyContext.Request>()
         request.context = context
-        let own = process.handle
-        host.checker.releaseWaits(guest.id) { $0.process == own }
         return status(request)
     }
 
@@ -93,9 +89,6 @@ struct VirtualDevice {
         request.flagsValue = flags
         request.appendPrivateDriverData(data)
         let reply = call(request).fields
-        if reply.status == .success {
-            process.fencePages[reply.hwqueueProgressFence] = reply.hwqueueProgressFenceCpuva
-        }
         return VirtualHwQueue(
             status: reply.status, handle: reply.hwqueue, context: context, fence: reply.hwqueueProgressFence,
             page: reply.hwqueueProgressFenceCpuva, gpuAddress: reply.hwqueueProgressFenceGpuva)
@@ -105,8 +98,6 @@ struct VirtualDevice {
     func destroyHwQueue(_ queue: VirtualHwQueue) -> NTStatus {
         var request = MessageBuilder<DestroyHwQueue.Request>()
         request.hwqueue = queue.handle
-        let (own, fence) = (process.handle, queue.fence)
-        host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(fence) }
         return status(request)
     }
 
@@ -273,7 +264,6 @@ struct VirtualDevice {
         let answer = call(request)
         guard !answer.isShort else { return VirtualPagingQueue(handle: .none, fence: .none, page: 0) }
         let reply = answer.fields
-        process.fencePages[reply.syncObject] = reply.fenceStoragePhysicalAddress
         return VirtualPagingQueue(
             handle: reply.pagingQueue, fence: reply.syncObject, page: reply.fenceStoragePhysicalAddress)
     }
@@ -281,8 +271,6 @@ struct VirtualDevice {
     func destroyPagingQueue(_ queue: VirtualPagingQueue) {
         var request = MessageBuilder<DestroyPagingQueue.Request>()
         request.pagingQueue = queue.handle
-        let (own, fence) = (process.handle, queue.fence)
-        host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(fence) }
         call(request)
     }
 

@@ -8,8 +8,6 @@ final class VirtualProcess {
     let guest: VirtualGuest
     let handle: D3DKMTHandle
     let pid: UInt64
-    /// Guest physical addresses of the pages of its fences.
-    var fencePages: [D3DKMTHandle: UInt64] = [:]
 
     init(guest: VirtualGuest, handle: D3DKMTHandle, pid: UInt64) {
         self.guest = guest
@@ -37,8 +35,6 @@ final class VirtualProcess {
 
     @discardableResult
     func destroy() -> NTStatus {
-        let own = handle
-        guest.host.checker.releaseWaits(guest.id) { $0.process == own }
         return status(MessageBuilder<DestroyProcess.Request>())
     }
 
@@ -54,8 +50,6 @@ final class VirtualProcess {
     func destroySyncObject(_ object: D3DKMTHandle) -> NTStatus {
         var request = MessageBuilder<DestroySyncObject.Request>()
         request.syncObject = object
-        let own = handle
-        guest.host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(object) }
         return status(request)
     }
 
