@@ -25,7 +25,7 @@ final class GuestRecord {
     var notifications: [UInt64: [FenceRecord]] = [:]
     /// Pages of fences that are gone, until they have come back.
     var leavingPages: Set<UInt64> = []
-    var memories: [MemoryRecord] = []
+    var memories: [ObjectIdentifier: MemoryRecord] = [:]
     /// Who has which part of a file, as far as maps have shown it.
     var owners: [MemoryFile: RangeMap<MemoryRecord>] = [:]
 
@@ -145,21 +145,28 @@ final class PagingRecord {
 
 /// What all opens of a resource have in common.
 final class ResourceContentRecord {
-    var memories: [MemoryRecord] = []
-    var openCount = 1
+    private(set) var memories: [MemoryRecord] = []
     /// NT-shared handles that keep it alive.
-    var ntNames = 0 {
-        didSet { if ntNames > 0 { isSealed = true } }
+    var ntNames = 0
+    private var isSealed = false
+
+    func add(_ memory: MemoryRecord) { memories.append(memory) }
+
+    /// Once it has had a name, no memory leaves it any more.
+    func seal() {
+        if !isSealed { memories.removeAll { $0.opens.isEmpty } }
+        isSealed = true
     }
-    /// Has had a name: no memory leaves it any more.
-    private(set) var isSealed = false
 }
 
 /// A process's handle to a resource.
 final class ResourceRecord {
     let device: DeviceRecord
     let content: ResourceContentRecord
-    var allocations: [AllocationRecord] = []
+    private var made: [AllocationRecord] = []
+    var allocations: [AllocationRecord] { made.filter { !$0.isDestroyed } }
+
+    func add(_ allocation: AllocationRecord) { made.append(allocation) }
 
     init(device: DeviceRecord, content: ResourceContentRecord) {
         self.device = device

@@ -181,7 +181,7 @@ extension TraceChecker {
     private func check(_ memory: MemoryRecord) {
         let guest = memory.guest
         if memory.opens.isEmpty, memory.lingering.isEmpty, (memory.content?.ntNames ?? 0) == 0 {
-            guest.memories.removeAll { $0 === memory }
+            guest.memories[ObjectIdentifier(memory)] = nil
         }
         guard let base = memory.base, !memory.isUncertain else { return }
         for (space, address) in workers.seen(guest.id, base) {

@@ -145,8 +145,7 @@ extension TraceChecker {
             case .hwQueue(_, let progress): close(progress)
             case .pagingQueue(let queue): close(queue.fence)
             case .allocation(let allocation): destroy(allocation)
-            case .resource(let resource): resource.content.openCount -= 1
-            case .device, .context: break
+            case .device, .context, .resource: break
             }
         }
         for wait in process.waits.values where wait.device === device { release(wait) }

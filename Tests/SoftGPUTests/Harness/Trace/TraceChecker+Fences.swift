@@ -97,6 +97,7 @@ extension TraceChecker {
                 open.fence.ntNames += 1
                 give(reply.handle, to: exchange.guest, .ntFence(open.fence))
             case .resource(let resource):
+                resource.content.seal()
                 resource.content.ntNames += 1
                 give(reply.handle, to: exchange.guest, .resource(resource.content))
             case nil: break

@@ -29,9 +29,9 @@ extension TraceChecker {
                 let memory = MemoryRecord(
                     guest: exchange.guest, adapter: device.adapter, size: view.allocationSize, group: group,
                     isExisting: isExisting)
-                exchange.guest.memories.append(memory)
+                exchange.guest.memories[ObjectIdentifier(memory)] = memory
                 let allocation = open(memory, as: view.allocation, on: device, isOwner: true, resource)
-                resource?.content.memories.append(memory)
+                resource?.content.add(memory)
                 if request.makeResident { addResidency(allocation) }
             }
         }
@@ -45,7 +45,7 @@ extension TraceChecker {
         allocation.resource = resource
         memory.content = resource?.content
         memory.opens.append(allocation)
-        resource?.allocations.append(allocation)
+        resource?.add(allocation)
         give(handle, to: device.process, .allocation(allocation))
         return allocation
     }
@@ -66,7 +66,6 @@ extension TraceChecker {
                 return find(.handles, "\(exchange.guest.id) opened \(request.globalShare), which it was not given")
             }
             let resource = ResourceRecord(device: device, content: content)
-            content.openCount += 1
             give(reply.resource, to: device.process, .resource(resource))
             for (index, memory) in content.memories.enumerated() {
                 let handle = D3DKMTHandle(rawValue: bytes.number(at: 8 + 4 * index))
@@ -85,7 +84,6 @@ extension TraceChecker {
             if request.allocations.count == 0, let resource = resource(request.resource, exchange) {
                 doomed = resource.allocations
                 resource.device.process.objects[request.resource] = nil
-                resource.content.openCount -= 1
             }
             for allocation in doomed {
                 allocation.device.process.objects[allocation.handle] = nil
@@ -102,12 +100,6 @@ extension TraceChecker {
         allocation.isDestroyed = true
         allocation.residency = 0
         memory.opens.removeAll { $0 === allocation }
-        if let resource = allocation.resource {
-            resource.allocations.removeAll { $0 === allocation }
-            if !resource.content.isSealed {
-                resource.content.memories.removeAll { $0 === memory }
-            }
-        }
         if memory.isExisting, allocation.isOwner { memory.isDetached = true }
         considerOffer(of: memory)
         changed(memory)
@@ -269,7 +261,7 @@ extension TraceChecker {
             var used: UInt64 = 0
             var others: UInt64 = 0
             for guest in guests.values {
-                for memory in guest.memories
+                for memory in guest.memories.values
                 where guest.options.adapters[memory.adapter].physicalAdapter == physical {
                     guard let payer = memory.payer else { continue }
                     if memory.hasMoved || memory.isUncertain { return }
