@@ -25,7 +25,10 @@ final class TestHost {
     /// Jobs that were told to stop and have not ended.
     private(set) var aborted: [JobID] = []
     private(set) var barriers: [(id: BarrierID, spaces: [AddressSpaceID])] = []
-    /// Everything since the last ``clearTrace()``.
+    /// Every step, where ``keepsSteps`` asks for it.
+    private(set) var steps: [TraceStep] = []
+    var keepsSteps = false
+    /// All effects since the last ``clearTrace()``.
     private(set) var trace: [Effect] = []
     private var guests: [GuestID: VirtualGuest] = [:]
     /// What is in the pages of fences, by their offsets.
@@ -144,7 +147,9 @@ final class TestHost {
     /// Gives the model an input, has the step checked, and does what its effects say.
     func take(_ input: TraceStep.Input) {
         let effects = model.take(input, at: instant)
-        checker.check(TraceStep(time: instant, input: input, effects: effects))
+        let step = TraceStep(time: instant, input: input, effects: effects)
+        if keepsSteps { steps.append(step) }
+        checker.check(step)
         for finding in checker.takeFindings() { Issue.record("\(finding)") }
         carryOut(effects)
     }

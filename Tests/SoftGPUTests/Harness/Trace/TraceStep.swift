@@ -5,9 +5,9 @@ import VMBus
 
 /// One input of a model, and all that the model wanted done for it: a run is a list of these.
 struct TraceStep {
-    let time: Instant
-    let input: Input
-    let effects: [Effect]
+    var time: Instant
+    var input: Input
+    var effects: [Effect]
 
     /// What a model can be told.
     enum Input {
