@@ -45,6 +45,10 @@ public enum CarrierCloseReason: Hashable, Sendable, CustomStringConvertible {
     case failed(SystemError)
     /// The guest read too slowly: more than the limit was waiting for it.
     case overflow(pendingBytes: Int, limit: Int)
+    /// The control ring of a guest with shared memory makes no sense.
+    case brokenControlRing(String)
+    /// Bytes from a monitor that has nothing to say.
+    case unexpectedBytes(Int)
     /// The host closed.
     case closedByHost
 
@@ -55,6 +59,8 @@ public enum CarrierCloseReason: Hashable, Sendable, CustomStringConvertible {
         case .refused(let code, let text): "refused with code \(code.rawValue): \(text)"
         case .failed(let error): "\(error)"
         case .overflow(let pending, let limit): "the guest left \(pending) bytes unread; the limit is \(limit)"
+        case .brokenControlRing(let reason): "the control ring is broken: \(reason)"
+        case .unexpectedBytes(let count): "\(count) bytes from the monitor, which has nothing to send"
         case .closedByHost: "closed by the host"
         }
     }
@@ -64,60 +70,76 @@ public enum CarrierCloseReason: Hashable, Sendable, CustomStringConvertible {
 /// Any of them may call any function of the carrier.
 public protocol GuestCarrierDelegate: AnyObject {
     /// A guest wants in. Whoever admits it keeps the carrier until it is closed.
-    func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision
+    func carrier(_ carrier: any GuestCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision
 
     /// A VMBus control message of 8 to 240 bytes. The bytes are the receive buffer.
-    func carrier(_ carrier: StreamCarrier, controlMessage: RawSpan)
+    func carrier(_ carrier: any GuestCarrier, controlMessage: RawSpan)
 
     /// A VMBus packet of 16 bytes or more, a multiple of 8. The bytes are the receive buffer.
-    func carrier(_ carrier: StreamCarrier, packet: RawSpan, relid: UInt32)
+    func carrier(_ carrier: any GuestCarrier, packet: RawSpan, relid: UInt32)
 
     /// The guest reads a PCI function's configuration; the function may not exist.
-    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32
+    func carrier(_ carrier: any GuestCarrier, readConfiguration address: ConfigurationAddress) -> UInt32
 
     /// The guest writes a PCI function's configuration; the function may not exist.
-    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32)
+    func carrier(_ carrier: any GuestCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32)
 
     /// The guest shares (more of) its memory. The regions are checked, and none lies over another or over earlier ones.
-    func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion])
+    func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion])
 
     /// The guest reads the IO space: exactly `length` bytes, or an error for a range outside of it. The range's end
     /// does not overflow and the length fits a frame.
     func carrier(
-        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+        _ carrier: any GuestCarrier, readIOSpace offset: UInt64, length: UInt32
     ) throws(SystemError) -> [UInt8]
 
     /// The guest writes the IO space.
-    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError)
+    func carrier(_ carrier: any GuestCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError)
+
+    /// What a channel's rings hold makes no sense. Nothing more comes from them; the channel waits to be closed.
+    func carrier(_ carrier: any GuestCarrier, channelBroken relid: UInt32, reason: String)
+
+    /// The guest's machine or its driver begins anew without having said goodbye: as if it had been switched off. What
+    /// is sent now reaches nobody.
+    func carrierRestarted(_ carrier: any GuestCarrier)
+
+    /// The guest did something wrong that has no other consequence: a line for the log.
+    func carrier(_ carrier: any GuestCarrier, complains text: String)
 
     /// The carrier ended: once for every carrier, admitted or not, as the last call.
-    func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason)
+    func carrier(_ carrier: any GuestCarrier, closed reason: CarrierCloseReason)
 }
 
 /// For a delegate that only admits guests and then hands each carrier to another, and for that other, which hears of no
 /// HELLO.
 extension GuestCarrierDelegate {
-    public func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
+    public func carrier(_ carrier: any GuestCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
         .refuse(.protocolError, "the guest is admitted")
     }
 
-    public func carrier(_ carrier: StreamCarrier, controlMessage: RawSpan) {}
+    public func carrier(_ carrier: any GuestCarrier, controlMessage: RawSpan) {}
 
-    public func carrier(_ carrier: StreamCarrier, packet: RawSpan, relid: UInt32) {}
+    public func carrier(_ carrier: any GuestCarrier, packet: RawSpan, relid: UInt32) {}
 
-    public func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 { .max }
+    public func carrier(_ carrier: any GuestCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 { .max }
 
-    public func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {}
+    public func carrier(_ carrier: any GuestCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {}
 
-    public func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {}
+    public func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion]) {}
 
     public func carrier(
-        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+        _ carrier: any GuestCarrier, readIOSpace offset: UInt64, length: UInt32
     ) throws(SystemError) -> [UInt8] {
         throw SystemError(code: EFAULT, operation: "reach the IO space")
     }
 
-    public func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+    public func carrier(_ carrier: any GuestCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
         throw SystemError(code: EFAULT, operation: "reach the IO space")
     }
+
+    public func carrier(_ carrier: any GuestCarrier, channelBroken relid: UInt32, reason: String) {}
+
+    public func carrierRestarted(_ carrier: any GuestCarrier) {}
+
+    public func carrier(_ carrier: any GuestCarrier, complains text: String) {}
 }

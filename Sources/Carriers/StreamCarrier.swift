@@ -7,7 +7,7 @@ public import VMBus
 ///
 /// Who holds it: the listener until the guest is admitted, its user from then on. A carrier that nobody holds any more
 /// closes its connection. All of it happens on the loop's thread.
-public final class StreamCarrier {
+public final class StreamCarrier: GuestCarrier {
     /// What the kernel says about the other end.
     public let peer: PeerIdentity
     /// What the guest said about itself, once it did.
@@ -68,15 +68,28 @@ public final class StreamCarrier {
     /// The bytes that wait to be sent.
     public var pendingBytes: Int { stream.pendingBytes }
 
-    /// Sends a VMBus control message of 8 to 240 bytes. Without effect unless the guest is admitted, as all sending.
     public func send(controlMessage: [UInt8]) {
         send(FrameHeader(.message, payloadBytes: controlMessage.count), controlMessage)
     }
 
-    /// Sends a VMBus packet of 16 bytes or more, a multiple of 8.
     public func send(packet: [UInt8], relid: UInt32) {
         send(FrameHeader(.packet, payloadBytes: packet.count, relid: relid), packet)
     }
+
+    /// A file of its own, which the guest gets if it may share it.
+    public func makeIOSpace(name: String, bytes: UInt64) throws(SystemError) -> IOSpaceMemory {
+        try IOSpaceMemory(file: try SharedMemory(name: name, bytes: bytes), bytes: bytes)
+    }
+
+    /// Channels without rings need nothing here.
+    public func openChannel(relid: UInt32, rings: ChannelRings?) throws(ChannelRefusal) {
+        guard rings == nil else { throw .ringsNotGranted }
+    }
+
+    public func closeChannel(relid: UInt32) {}
+
+    /// The guest asks for each word.
+    public func functionsChanged() {}
 
     /// Tells the guest of changed bytes of the IO space, as far as it watches them.
     public func ioChanged(offset: UInt64, bytes: [UInt8]) {
@@ -96,9 +109,6 @@ public final class StreamCarrier {
         }
     }
 
-    /// Reads guest memory. The completion is called once, at once where the guest shares its memory. Errors: EFAULT for
-    /// an address that is not the guest's, ENOBUFS when too many requests wait, ENOTCONN when the guest is gone, and
-    /// what the guest answers.
     public func readGuestMemory(
         address: UInt64, length: Int, completion: @escaping (Result<[UInt8], SystemError>) -> Void
     ) {
@@ -110,7 +120,6 @@ public final class StreamCarrier {
         sendRequests()
     }
 
-    /// Writes guest memory. As for reading.
     public func writeGuestMemory(
         address: UInt64, bytes: [UInt8], completion: @escaping (Result<Void, SystemError>) -> Void
     ) {

@@ -53,12 +53,12 @@ final class Dialer {
     }
 
     /// The guest behind this carrier has an owner now.
-    func admitted(_ carrier: StreamCarrier) {
+    func admitted(_ carrier: any GuestCarrier) {
         if connection == ObjectIdentifier(carrier) { self.carrier = nil }
     }
 
     /// A connection has ended; if it was this one, the next attempt follows.
-    func ended(_ carrier: StreamCarrier) {
+    func ended(_ carrier: any GuestCarrier) {
         guard connection == ObjectIdentifier(carrier) else { return }
         self.carrier = nil
         connection = nil

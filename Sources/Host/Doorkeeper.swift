@@ -16,7 +16,7 @@ final class Doorkeeper: GuestCarrierDelegate {
         self.server = server
     }
 
-    func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
+    func carrier(_ carrier: any GuestCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
         let claim = GuestClaim(peer: peer, id: hello.guestID, name: hello.name, token: hello.token)
         switch server.options.settings.admission(of: claim, by: listener) {
         case .refused(let reason):
@@ -29,7 +29,7 @@ final class Doorkeeper: GuestCarrierDelegate {
         }
     }
 
-    func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
+    func carrier(_ carrier: any GuestCarrier, closed reason: CarrierCloseReason) {
         server.connectionEnded(carrier)
         server.log.server(.info, "a connection ended before a guest was admitted: \(reason)")
     }

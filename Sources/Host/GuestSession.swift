@@ -18,12 +18,11 @@ final class GuestSession {
     let name: String
     let settings: GuestSettings
     let connectedAt: Instant
-    let carrier: StreamCarrier
+    let carrier: any GuestCarrier
     unowned let server: Server
 
     /// What the guest's CPUs can map: fence pages and CPU-visible allocations.
-    let ioSpace: SharedMemory
-    let ioMapping: MemoryMapping
+    let ioSpace: IOSpaceMemory
     /// The rest of the guest's GPU memory.
     let local: SharedMemory
     private(set) var sharedRegions: [SharedRegion] = []
@@ -34,7 +33,12 @@ final class GuestSession {
     private var vmbus: VMBusServer
     private var rate: MessageRate?
     private var functions: [ConfigurationSpace]
+    private let offers: [ChannelOffer]
     private let keys: [Channel: OfferKey]
+    /// GPADLs by id: rings are opened in them.
+    private var gpadls: [UInt32: [GuestPhysicalRange]] = [:]
+    /// Virtual GPUs that do not come back while the guest is connected.
+    private var removedGPUs: Set<Int> = []
     /// Open channels both ways.
     private var relids: [Channel: UInt32] = [:]
     private var channels: [UInt32: Channel] = [:]
@@ -44,7 +48,7 @@ final class GuestSession {
 
     /// A guest that was let in; `guestID` is zero where the host is to choose one.
     init(
-        id: GuestID, guestID: GUID, name: String, settings: GuestSettings, carrier: StreamCarrier, server: Server
+        id: GuestID, guestID: GUID, name: String, settings: GuestSettings, carrier: any GuestCarrier, server: Server
     ) throws(SystemError) {
         self.id = id
         self.carrier = carrier
@@ -55,11 +59,9 @@ final class GuestSession {
         self.guestID = guestID == .zero ? Self.identity(for: id) : guestID
 
         let ioBytes = settings.ioSpaceBytes
-        ioSpace = try SharedMemory(name: "understudy-io-\(id.rawValue)", bytes: ioBytes)
-        ioMapping = try ioSpace.map()
+        ioSpace = try carrier.makeIOSpace(name: "understudy-io-\(id.rawValue)", bytes: ioBytes)
         local = try SharedMemory(name: "understudy-local-\(id.rawValue)", bytes: settings.limits.model.memory)
 
-        vmbus = VMBusServer(configuration: settings.vmbus)
         rate = settings.limits.messagesPerSecond.map { MessageRate(perSecond: $0) }
         functions = []
         var keys: [Channel: OfferKey] = [:]
@@ -79,6 +81,17 @@ final class GuestSession {
             adapters.append(VirtualAdapterOptions(physicalAdapter: physical, vgpuLUID: luid))
         }
         self.keys = keys
+        self.offers = offers
+        vmbus = Self.makeVMBus(settings, offers)
+        modelOptions = settings.modelOptions(adapters: adapters)
+        admission = Admission(
+            guestID: self.guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
+            features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.file.descriptor.rawValue)
+    }
+
+    /// A VMBus that waits for the guest's contact.
+    private static func makeVMBus(_ settings: GuestSettings, _ offers: [ChannelOffer]) -> VMBusServer {
+        var vmbus = VMBusServer(configuration: settings.vmbus)
         var actions: [VMBusAction] = []
         for offer in offers {
             do throws(OfferError) {
@@ -87,10 +100,7 @@ final class GuestSession {
                 preconditionFailure("the host's own offers clash: \(error)")
             }
         }
-        modelOptions = settings.modelOptions(adapters: adapters)
-        admission = Admission(
-            guestID: self.guestID, ioSpaceBytes: ioBytes, functionCount: UInt32(functions.count),
-            features: [.sharedMemory, .sharedIOSpace], ioSpaceDescriptor: ioSpace.descriptor.rawValue)
+        return vmbus
     }
 
     /// An id for a guest that brought none.
@@ -124,7 +134,7 @@ final class GuestSession {
 
     /// Publishes a fence's value: in the page, and to a guest that watches it over the carrier.
     func storeFence(_ value: UInt64, at offset: UInt64) {
-        ioMapping.storeUInt64(value, at: Int(offset))
+        ioSpace.storeUInt64(value, at: Int(offset))
         carrier.ioChanged(offset: offset, bytes: (0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) })
     }
 
@@ -147,15 +157,20 @@ final class GuestSession {
             case .close(let key, let relid):
                 if let channel = channel(of: key) { relids[channel] = nil }
                 channels[relid] = nil
+                carrier.closeChannel(relid: relid)
                 vmbus.channelClosed(relid: relid, into: &actions)
             case .modify:
                 break
             case .gpadlCreated(let id, _, let ranges):
+                gpadls[id] = ranges
                 server.model.gpadlCreated(self.id, id: id, ranges: ranges)
             case .gpadlTornDown(let id):
+                gpadls[id] = nil
                 server.model.gpadlTornDown(self.id, id: id)
             case .reset:
+                gpadls.removeAll()
                 for index in functions.indices { functions[index].reset() }
+                carrier.functionsChanged()
                 server.perform(server.model.reset(id, at: server.now))
             case .protocolError(let error):
                 server.log.guest(id, .info, "VMBus: \(error)", at: server.loop.now)
@@ -164,14 +179,18 @@ final class GuestSession {
     }
 
     private func open(_ opening: ChannelOpening, _ actions: inout [VMBusAction]) {
-        // Rings need shared guest memory with feature 2, which this host does not grant.
-        if let channel = channel(of: opening.key), opening.ring == nil {
+        guard let channel = channel(of: opening.key) else { preconditionFailure("a channel that was never offered") }
+        let rings = opening.ring.map { ring in
+            ChannelRings(
+                pages: gpadls[ring.gpadl]?.first?.pages ?? [], downstreamPageOffset: ring.downstreamPageOffset)
+        }
+        do throws(ChannelRefusal) {
+            try carrier.openChannel(relid: opening.relid, rings: rings)
             relids[channel] = opening.relid
             channels[opening.relid] = channel
             vmbus.channelOpened(relid: opening.relid, success: true, into: &actions)
-        } else {
-            server.log.guest(
-                id, .info, "channel \(opening.relid) asks for a ring, which was not granted", at: server.loop.now)
+        } catch {
+            server.log.guest(id, .info, "channel \(opening.relid) is not opened: \(error)", at: server.loop.now)
             vmbus.channelOpened(relid: opening.relid, success: false, into: &actions)
         }
     }
@@ -187,11 +206,18 @@ final class GuestSession {
     }
 
     /// Takes a virtual GPU away, for as long as the guest is connected.
-    func removeVirtualGPU(_ index: Int) { rescind(.vgpu(index)) }
+    func removeVirtualGPU(_ index: Int) {
+        removedGPUs.insert(index)
+        rescind(.vgpu(index))
+        carrier.functionsChanged()
+    }
 
     private func rescind(_ channel: Channel) {
         guard let key = keys[channel] else { return }
-        if let relid = relids.removeValue(forKey: channel) { channels[relid] = nil }
+        if let relid = relids.removeValue(forKey: channel) {
+            channels[relid] = nil
+            carrier.closeChannel(relid: relid)
+        }
         var actions: [VMBusAction] = []
         vmbus.rescind(key, into: &actions)
         handle(actions)
@@ -204,14 +230,14 @@ extension GuestSession: GuestCarrierDelegate {
         if let wait = rate?.take(at: server.loop.now) { carrier.holdReading(forNanoseconds: wait) }
     }
 
-    func carrier(_ carrier: StreamCarrier, controlMessage message: RawSpan) {
+    func carrier(_ carrier: any GuestCarrier, controlMessage message: RawSpan) {
         countMessage()
         var actions: [VMBusAction] = []
         vmbus.receive(message, into: &actions)
         handle(actions)
     }
 
-    func carrier(_ carrier: StreamCarrier, packet bytes: RawSpan, relid: UInt32) {
+    func carrier(_ carrier: any GuestCarrier, packet bytes: RawSpan, relid: UInt32) {
         countMessage()
         guard let channel = channels[relid] else {
             server.log.guest(id, .info, "a packet for channel \(relid), which is not open", at: server.loop.now)
@@ -230,14 +256,16 @@ extension GuestSession: GuestCarrierDelegate {
             server.model.receive(packet.payload, from: id, on: channel, transaction: transaction, at: server.now))
     }
 
-    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
+    func carrier(_ carrier: any GuestCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
         let function = Int(address.function)
         // A function that is not there answers with ones, as the bus does.
-        guard functions.indices.contains(function) else { return .max >> (32 - 8 * UInt32(address.width)) }
+        guard functions.indices.contains(function), !removedGPUs.contains(function) else {
+            return .max >> (32 - 8 * UInt32(address.width))
+        }
         return functions[function].read(offset: Int(address.offset), width: Int(address.width))
     }
 
-    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
+    func carrier(_ carrier: any GuestCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
         let function = Int(address.function)
         guard functions.indices.contains(function) else { return }
         functions[function].write(offset: Int(address.offset), width: Int(address.width), value: value)
@@ -245,22 +273,22 @@ extension GuestSession: GuestCarrierDelegate {
         server.model.negotiate(id, version: version >= 40 ? .v40 : .v27)
     }
 
-    func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {
+    func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion]) {
         sharedRegions += regions
         server.model.shareMemory(
             id, regions: sharedRegions.map { GuestMemoryRegion(base: $0.region.base, length: $0.region.bytes) })
     }
 
     func carrier(
-        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+        _ carrier: any GuestCarrier, readIOSpace offset: UInt64, length: UInt32
     ) throws(SystemError) -> [UInt8] {
         try requireIOSpace(offset, UInt64(length))
-        return ioMapping.read(at: Int(offset), count: Int(length))
+        return ioSpace.read(at: Int(offset), count: Int(length))
     }
 
-    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+    func carrier(_ carrier: any GuestCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
         try requireIOSpace(offset, UInt64(bytes.byteCount))
-        ioMapping.write(bytes, at: Int(offset))
+        ioSpace.write(bytes, at: Int(offset))
     }
 
     private func requireIOSpace(_ offset: UInt64, _ length: UInt64) throws(SystemError) {
@@ -269,7 +297,26 @@ extension GuestSession: GuestCarrierDelegate {
         }
     }
 
-    func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
+    func carrier(_ carrier: any GuestCarrier, channelBroken relid: UInt32, reason: String) {
+        if let channel = channels[relid] { breakChannel(channel, reason) }
+    }
+
+    /// A machine that begins anew finds every channel again, save those of virtual GPUs that are gone.
+    func carrierRestarted(_ carrier: any GuestCarrier) {
+        server.log.guest(id, .info, "the guest begins anew", at: server.loop.now)
+        var actions: [VMBusAction] = []
+        vmbus.disconnect(into: &actions)
+        handle(actions)
+        let gone = Set(removedGPUs.compactMap { keys[.vgpu($0)] })
+        vmbus = Self.makeVMBus(settings, offers.filter { !gone.contains($0.key) })
+        sharedRegions = []
+    }
+
+    func carrier(_ carrier: any GuestCarrier, complains text: String) {
+        server.log.guest(id, .info, "\(text)", at: server.loop.now)
+    }
+
+    func carrier(_ carrier: any GuestCarrier, closed reason: CarrierCloseReason) {
         server.sessionClosed(self, reason: "\(reason)")
     }
 }

@@ -84,7 +84,7 @@ extension Server {
     /// Reports the end of a job with what its fences hold now.
     func jobEnded(_ job: Job, outcome: ModelOutcome, startedAt: Instant, endedAt: Instant) {
         let fences = sessions[job.guest].map { session in
-            job.fenceOffsets.map { session.ioMapping.loadUInt64(at: Int($0)) }
+            job.fenceOffsets.map { session.ioSpace.loadUInt64(at: Int($0)) }
         }
         perform(
             model.jobEnded(
@@ -111,7 +111,7 @@ extension Server {
         do throws(SystemError) {
             let range = span.offset..<span.offset + span.length
             switch span.file {
-            case .ioSpace: try session.ioSpace.punchHole(range)
+            case .ioSpace: try session.ioSpace.discard(range)
             case .local: try session.local.punchHole(range)
             case .guestMemory: preconditionFailure("guest memory is not the host's to discard")
             }

@@ -21,6 +21,7 @@ public final class Server {
     let workerOptions: WorkerOptions
 
     private var listeners: [StreamCarrierListener] = []
+    private var ivshmemListeners: [IvshmemListener] = []
     private var dialers: [Dialer] = []
     /// The listeners hold them weakly.
     private var doorkeepers: [Doorkeeper] = []
@@ -86,6 +87,13 @@ public final class Server {
         }
         var limits = CarrierLimits()
         limits.halfOpenConnections = options.settings.limits.halfOpenConnections
+        if case .ivshmem = endpoint {
+            let listener = try IvshmemListener(
+                loop, endpoint: endpoint, permissions: settings.permissions, limits: limits, delegate: doorkeeper)
+            listener.onError = { [log] error in log.server(.warning, "\(endpoint): \(error)") }
+            ivshmemListeners.append(listener)
+            return log.server(.info, "listening on \(endpoint)")
+        }
         let listener = try StreamCarrierListener(
             loop, endpoint: endpoint, permissions: settings.permissions, limits: limits, delegate: doorkeeper)
         listener.onError = { [log] error in log.server(.warning, "\(endpoint): \(error)") }
@@ -94,13 +102,13 @@ public final class Server {
     }
 
     /// A connection has ended, with or without a guest.
-    func connectionEnded(_ carrier: StreamCarrier) {
+    func connectionEnded(_ carrier: any GuestCarrier) {
         for dialer in dialers { dialer.ended(carrier) }
     }
 
     /// Lets a guest in that its listener knows, if there is room for it.
     func admit(
-        _ hello: Hello, as guestID: GUID, name: String, _ settings: GuestSettings, from carrier: StreamCarrier,
+        _ hello: Hello, as guestID: GUID, name: String, _ settings: GuestSettings, from carrier: any GuestCarrier,
         peer: PeerIdentity
     ) -> AdmissionDecision {
         guard phase == .running else { return .refuse(.shuttingDown, "the server is shutting down") }
@@ -207,6 +215,8 @@ public final class Server {
     private func closeListeners() {
         for listener in listeners { listener.close() }
         listeners.removeAll()
+        for listener in ivshmemListeners { listener.close() }
+        ivshmemListeners.removeAll()
         for dialer in dialers { dialer.close() }
     }
 }

@@ -31,7 +31,9 @@ final class SpaceWorker {
         self.server = server
         self.session = session
         let files = [
-            WorkerFile(descriptor: session.ioSpace.descriptor.rawValue, bytes: session.ioSpace.bytes),
+            WorkerFile(
+                descriptor: session.ioSpace.file.descriptor.rawValue,
+                bytes: session.ioSpace.fileOffset + session.ioSpace.bytes),
             WorkerFile(descriptor: session.local.descriptor.rawValue, bytes: session.local.bytes),
         ]
         var options = server.workerOptions
@@ -72,7 +74,7 @@ final class SpaceWorker {
     /// because a guest can share more at any time.
     private func place(of span: MemorySpan) throws(SystemError) -> (file: Int, offset: UInt64) {
         switch span.file {
-        case .ioSpace: return (0, span.offset)
+        case .ioSpace: return (0, session.ioSpace.fileOffset + span.offset)
         case .local: return (1, span.offset)
         case .guestMemory(let index):
             let shared = session.sharedRegions[index]

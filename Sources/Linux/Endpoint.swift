@@ -31,6 +31,8 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     case hybrid(path: String, port: UInt32)
     /// Hybrid vsock, started by the host through the monitor's socket PATH: `hybrid-dial:PATH:PORT`.
     case hybridDial(path: String, port: UInt32)
+    /// The socket to which QEMU connects its ivshmem-doorbell device (docs/protocol/ivshmem.md 1): `ivshmem:PATH`.
+    case ivshmem(path: String)
 
     /// Every context id of this machine: for listening only.
     public static let anyCID = UInt32.max
@@ -39,11 +41,13 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
     public static let maximumPathBytes = 107
 
     /// What an endpoint can look like.
-    public static let forms = ["unix:PATH", "vsock:CID:PORT", "hybrid:PATH:PORT", "hybrid-dial:PATH:PORT"]
+    public static let forms = [
+        "unix:PATH", "vsock:CID:PORT", "hybrid:PATH:PORT", "hybrid-dial:PATH:PORT", "ivshmem:PATH",
+    ]
 
     private static let allForms = forms.dropLast().joined(separator: ", ") + " or " + forms[forms.count - 1]
 
-    /// Reads one of the four forms.
+    /// Reads one of the forms.
     public init(parsing text: String) throws(EndpointError) {
         guard let colon = text.firstIndex(of: ":") else {
             throw EndpointError(text: text, reason: "no scheme; write \(Self.allForms)")
@@ -62,6 +66,8 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         case "hybrid-dial":
             let (path, port) = try Self.split(rest, of: text, form: "hybrid-dial:PATH:PORT")
             self = .hybridDial(path: try Self.path(path, suffix: "", of: text), port: try Self.port(port, of: text))
+        case "ivshmem":
+            self = .ivshmem(path: try Self.path(rest, suffix: "", of: text))
         case let scheme:
             throw EndpointError(text: text, reason: "unknown scheme '\(scheme)'; write \(Self.allForms)")
         }
@@ -75,13 +81,14 @@ public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
         case .vsock(let cid, let port): "vsock:\(cid):\(port)"
         case .hybrid(let path, let port): "hybrid:\(path):\(port)"
         case .hybridDial(let path, let port): "hybrid-dial:\(path):\(port)"
+        case .ivshmem(let path): "ivshmem:\(path)"
         }
     }
 
     /// The socket file behind the endpoint, if there is one.
     public var socketPath: String? {
         switch self {
-        case .unix(let path), .hybridDial(let path, _): path
+        case .unix(let path), .hybridDial(let path, _), .ivshmem(let path): path
         case .hybrid(let path, let port): "\(path)_\(port)"
         case .vsock: nil
         }

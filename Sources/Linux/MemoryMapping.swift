@@ -8,7 +8,7 @@ internal import Glibc
 /// that a trusted process owns: touching a page that is gone raises SIGBUS.
 @safe
 public final class MemoryMapping {
-    // SAFETY: `base` is the start of `count` mapped bytes from init to deinit; nothing hands it out.
+    // SAFETY: `base` is the start of `count` mapped bytes from init to deinit; only `baseAddress` hands it out.
     private let base: UnsafeMutableRawPointer
     /// The mapped bytes.
     public let count: Int
@@ -33,6 +33,10 @@ public final class MemoryMapping {
     deinit {
         unsafe munmap(base, count)
     }
+
+    /// The first of the mapped bytes, for those who keep the mapping as long as they use it.
+    @unsafe
+    public var baseAddress: UnsafeMutableRawPointer { unsafe base }
 
     /// Loads a little-endian 64-bit word with acquire order. The offset is a multiple of 8.
     public func loadUInt64(at offset: Int) -> UInt64 {

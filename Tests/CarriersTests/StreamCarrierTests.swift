@@ -179,7 +179,7 @@ import VMBus
     @Test func nothingIsHeardAfterTheEnd() throws {
         let connection = try TestConnection()
         try connection.admit()
-        connection.host.onControlMessage = { $0.close() }
+        connection.host.onControlMessage = { ($0 as? StreamCarrier)?.close() }
         let message = Frame.message([UInt8](repeating: 0, count: 8)).bytes
         try connection.guest.send(message + message + Frame.hello(Hello()).bytes)
         try connection.run { connection.guest.isAtEnd && !connection.host.closed.isEmpty }

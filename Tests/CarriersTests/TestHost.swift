@@ -13,7 +13,7 @@ final class TestHost: GuestCarrierDelegate {
     var closed: [CarrierCloseReason] = []
     var ioSpace = [UInt8](repeating: 0, count: 65536)
     var decision: (Hello) -> AdmissionDecision
-    var onControlMessage: ((StreamCarrier) -> Void)?
+    var onControlMessage: ((any GuestCarrier) -> Void)?
 
     static let guestID = GUID(1, 2, 3, 4)
 
@@ -27,38 +27,38 @@ final class TestHost: GuestCarrierDelegate {
             ioSpaceDescriptor: ioSpaceDescriptor)
     }
 
-    func carrier(_ carrier: StreamCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
+    func carrier(_ carrier: any GuestCarrier, admit hello: Hello, peer: PeerIdentity) -> AdmissionDecision {
         log.append("admit \(hello.name)")
         let decision = decision(hello)
-        if case .admit = decision { carriers.append(carrier) }
+        if case .admit = decision, let carrier = carrier as? StreamCarrier { carriers.append(carrier) }
         return decision
     }
 
-    func carrier(_ carrier: StreamCarrier, controlMessage: RawSpan) {
+    func carrier(_ carrier: any GuestCarrier, controlMessage: RawSpan) {
         log.append("message \(array(controlMessage))")
         onControlMessage?(carrier)
     }
 
-    func carrier(_ carrier: StreamCarrier, packet: RawSpan, relid: UInt32) {
+    func carrier(_ carrier: any GuestCarrier, packet: RawSpan, relid: UInt32) {
         log.append("packet \(relid) \(packet.byteCount)")
     }
 
-    func carrier(_ carrier: StreamCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
+    func carrier(_ carrier: any GuestCarrier, readConfiguration address: ConfigurationAddress) -> UInt32 {
         log.append("read \(address.function) \(address.offset) \(address.width)")
         return address.function * 1000 + UInt32(address.offset)
     }
 
-    func carrier(_ carrier: StreamCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
+    func carrier(_ carrier: any GuestCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {
         log.append("write \(address.function) \(address.offset) \(address.width) \(value)")
     }
 
-    func carrier(_ carrier: StreamCarrier, sharedMemory regions: [SharedRegion]) {
+    func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion]) {
         log.append("share \(regions.map(\.region.base))")
         self.regions += regions
     }
 
     func carrier(
-        _ carrier: StreamCarrier, readIOSpace offset: UInt64, length: UInt32
+        _ carrier: any GuestCarrier, readIOSpace offset: UInt64, length: UInt32
     ) throws(SystemError) -> [UInt8] {
         guard offset + UInt64(length) <= UInt64(ioSpace.count) else {
             throw SystemError(code: EFAULT, operation: "read the IO space")
@@ -66,14 +66,14 @@ final class TestHost: GuestCarrierDelegate {
         return Array(ioSpace[Int(offset)..<Int(offset) + Int(length)])
     }
 
-    func carrier(_ carrier: StreamCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
+    func carrier(_ carrier: any GuestCarrier, writeIOSpace offset: UInt64, bytes: RawSpan) throws(SystemError) {
         guard offset + UInt64(bytes.byteCount) <= UInt64(ioSpace.count) else {
             throw SystemError(code: EFAULT, operation: "write the IO space")
         }
         ioSpace.replaceSubrange(Int(offset)..<Int(offset) + bytes.byteCount, with: array(bytes))
     }
 
-    func carrier(_ carrier: StreamCarrier, closed reason: CarrierCloseReason) {
+    func carrier(_ carrier: any GuestCarrier, closed reason: CarrierCloseReason) {
         log.append("closed")
         closed.append(reason)
         carriers.removeAll { $0 === carrier }

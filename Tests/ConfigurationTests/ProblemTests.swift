@@ -106,7 +106,7 @@ import Testing
         (
             "listeners:\n- endpoint: tcp:1\n",
             [
-                "2: listeners[0].endpoint: 'tcp:1' is not an endpoint (unknown scheme 'tcp'; write unix:PATH, vsock:CID:PORT, hybrid:PATH:PORT or hybrid-dial:PATH:PORT); allowed: unix:PATH, vsock:CID:PORT, vsock:any:PORT, hybrid:PATH:PORT, hybrid-dial:PATH:PORT"
+                "2: listeners[0].endpoint: 'tcp:1' is not an endpoint (unknown scheme 'tcp'; write unix:PATH, vsock:CID:PORT, hybrid:PATH:PORT, hybrid-dial:PATH:PORT or ivshmem:PATH); allowed: unix:PATH, vsock:CID:PORT, vsock:any:PORT, hybrid:PATH:PORT, hybrid-dial:PATH:PORT, ivshmem:PATH"
             ]
         ),
         (
@@ -119,11 +119,18 @@ import Testing
         ),
         (
             "listeners:\n- endpoint: vsock:any:5\n  permissions: 0600\n",
-            ["3: listeners[0].permissions: the key is not for vsock:any:5; allowed: with unix: and hybrid:"]
+            ["3: listeners[0].permissions: the key is not for vsock:any:5; allowed: with unix:, hybrid: and ivshmem:"]
         ),
         (
             "listeners:\n- endpoint: vsock:3:5\n  users: [0]\n",
-            ["3: listeners[0].users: the key is not for vsock:3:5; allowed: with unix:, hybrid: and hybrid-dial:"]
+            [
+                "3: listeners[0].users: the key is not for vsock:3:5; "
+                    + "allowed: with unix:, hybrid:, hybrid-dial: and ivshmem:"
+            ]
+        ),
+        (
+            "listeners:\n- endpoint: ivshmem:/a\n  token: secretsecret\n",
+            ["3: listeners[0].token: the key is not for ivshmem:/a; allowed: with others"]
         ),
         (
             "listeners:\n- endpoint: unix:/a\n  allow-loopback: false\n",

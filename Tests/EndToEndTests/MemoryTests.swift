@@ -99,8 +99,8 @@ import Testing
                 try buffer.memory.write(commands)
                 try test.finish(test.submit(buffer.address, length: UInt32(commands.count)))
             }
-            try run(build(1, [source.address, 4096 | 0x0403_0201 << 32]))
-            try run(build(0, [target.address, source.address, 4096]))
+            try run(build(2, [source.address, 4096 | 0x0403_0201 << 32]))
+            try run(build(1, [source.address, target.address, 4096]))
             let expected = (0..<1024).flatMap { _ in [1, 2, 3, 4] as [UInt8] }
             #expect(try source.memory.read(count: 4096) == expected)
             #expect(try target.memory.read(count: 4096) == expected)

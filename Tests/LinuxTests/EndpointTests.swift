@@ -8,6 +8,7 @@ import Testing
         ("vsock:any:5000", .vsock(cid: Endpoint.anyCID, port: 5000)),
         ("vsock:2:4294967294", .vsock(cid: 2, port: 4_294_967_294)),
         ("hybrid:/tmp/v.sock:52", .hybrid(path: "/tmp/v.sock", port: 52)),
+        ("ivshmem:/run/vm.sock", .ivshmem(path: "/run/vm.sock")),
         ("hybrid-dial:/tmp/a:b:0", .hybridDial(path: "/tmp/a:b", port: 0)),
     ]
 

@@ -331,6 +331,21 @@ import Testing
         #expect(update(fine, context: context, fence: silent.handle, value: 0) == .accessDenied)
     }
 
+    /// A unique driver protection holds against updates too, which have none.
+    @Test func updatesRespectUniqueProtection() {
+        let context = device.createContext()
+        let fence = device.createFence()
+        let base = process.reserve(size: Self.granule)!
+        let allocation = residentAllocation(8192)
+        var unique = device.mapRequest(allocation, on: queue, pages: 1)
+        unique.driverProtection = 1 << 63 | 5
+        #expect(device.call(unique).fields.status == .success)
+        let operations = [map(base, 4096, allocation), map(base + 4096, 4096, allocation, offset: 4096)]
+        #expect(update(operations, context: context, fence: fence.handle, value: 0) == .success)
+        #expect(mapping(at: base) == nil && mapping(at: base + 4096) != nil)
+        #expect(device.value(of: fence) == 1)
+    }
+
     /// A huge range of tiny repeats is refused before it is looked at page by page.
     @Test func repeatsAreLimited() {
         let context = device.createContext()

@@ -83,6 +83,29 @@ import VMBus
         #expect(device.call(request).isShort)
     }
 
+    /// A guest of another system may ask for residency at once: all of it, or nothing is made.
+    @Test func residencyAtOnce() {
+        let made = device.allocate(65536) { $0.makeResident = true }
+        #expect(!made.handles.isEmpty)
+        #expect(process.videoMemory(0)?.currentUsage == 65536)
+        let refused = device.allocate(33 << 20, count: 2) {
+            $0.makeResident = true
+            $0.flagsCreateResource = true
+            $0.flagsCreateShared = true
+            $0.flagsNtSecuritySharing = true
+        }
+        #expect(refused.handles.isEmpty)
+        #expect(
+            device.allocate(4096, count: 1) { ($0.flagsExistingSysmem, $0.makeResident) = (true, true) }.handles == [])
+        #expect(process.videoMemory(0)?.currentUsage == 65536)
+        #expect(guest.machine?.committedBytes == 65536 && guest.machine?.shareableObjects == 0)
+    }
+
+    @Test func protectedMemoryAndSectionsAreRefused() {
+        #expect(device.allocate(4096, count: 1) { $0.flagsCreateProtected = true }.handles.isEmpty)
+        #expect(device.allocate(4096, count: 1) { $0.flagsExistingSection = true }.handles.isEmpty)
+    }
+
     @Test func memoryIsLimited() {
         let guest = host.start { $0.limits.memory = 8192 }
         let device = guest.createProcess().createDevice()
@@ -201,6 +224,11 @@ import VMBus
         #expect(device.unlock(allocation) == .success)
         #expect(device.lock(device.allocate(4096)).status == .invalidParameter)
         #expect(device.lock(.none).status == .invalidParameter)
+        var flagged = MessageBuilder<Lock2.Request>()
+        flagged.device = device.handle
+        flagged.allocation = allocation
+        flagged.flagsValue = 1
+        #expect(device.call(flagged).fields.status == .invalidParameter)
         _ = device.lock(allocation)
         #expect(device.destroyAllocations([allocation]) == .success)
     }
@@ -243,6 +271,7 @@ import VMBus
         #expect(device.setPages(allocation, [10, 11, 12, 13, 14]) == .invalidParameter)
         #expect(device.setPages(allocation, [10, 11]) == .success)
         #expect(device.map(allocation, on: queue, pages: 4).status == .invalidParameter)
+        #expect(device.makeResident([allocation], on: queue).status == .invalidParameter)
         #expect(device.setPages(allocation, [12, 13], offset: 3) == .invalidParameter)
         #expect(device.setPages(allocation, [1 << 60], offset: 2) == .invalidParameter)
         #expect(device.setPages(allocation, [12, 13], offset: 2) == .success)

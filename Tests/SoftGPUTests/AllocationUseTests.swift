@@ -5,14 +5,17 @@ import Testing
 
 /// Residency queries, priorities, properties, offers (docs/protocol/semantics.md 10.2 and 13).
 @Suite struct AllocationUseTests {
-    let host = TestHost()
+    let host: TestHost
     let guest: VirtualGuest
     let process: VirtualProcess
     let device: VirtualDevice
     let queue: VirtualPagingQueue
 
-    init() {
-        guest = host.start(localBytes: 4 << 20)
+    init() { self.init(profile: TestHost.profile, localBytes: 4 << 20) }
+
+    private init(profile: AdapterProfile, localBytes: UInt64) {
+        host = TestHost(profiles: [profile])
+        guest = host.start(localBytes: localBytes)
         process = guest.createProcess()
         device = process.createDevice()
         queue = device.createPagingQueue()
@@ -193,7 +196,8 @@ import Testing
         #expect(offer([allocation]) == .success)
         #expect(host.checker.mapping(space, at: base) == nil)
         #expect(process.videoMemory(0)?.currentUsage == 0)
-        #expect(residency([allocation]) == [3])
+        // Its content is there until others need the room.
+        #expect(residency([allocation]) == [1])
         #expect(offer([allocation]) == .success)
         #expect(device.makeResident([allocation], on: queue).status == .invalidParameter)
         #expect(reclaim([allocation]).results == [0])
@@ -273,10 +277,47 @@ import Testing
         #expect(gone == .none)
         #expect(device.destroyAllocations([high]) == .success)
         #expect(reclaim([low, kept]).results == [1, 0])
+        // What was given back and taken again was neither destroyed nor made.
+        #expect(host.model.adapters[0].created.count == 5 && host.model.adapters[0].destroyed.count == 1)
         #expect(device.destroy() == .success)
+        #expect(host.model.adapters[0].destroyed.count == 5 && host.model.adapters[0].destroyed.bytes == 5 << 20)
         #expect(guest.machine?.committedBytes == 0 && guest.machine?.localPages.used == 0)
         #expect(guest.machine?.offered.isEmpty == true)
         #expect(host.model.adapters[0].committedCount == [0, 0])
+    }
+
+    /// What was offered leaves a full segment before anything else, by its own priorities, and its owner learns it.
+    @Test func offersLeaveFullSegmentsFirst() {
+        var profile = TestHost.profile
+        profile.localMemory = 4 << 20
+        let small = AllocationUseTests(profile: profile, localBytes: 16 << 20)
+        let device = small.device
+        let quarter: UInt64 = 1 << 20
+        let (low, high, idle) = (device.allocate(quarter), device.allocate(quarter), device.allocate(quarter))
+        device.makeResident([low, high, idle], on: small.queue)
+        device.evict([idle], onlyIfNecessary: true)
+        #expect(small.offer([high], priority: 3) == .success)
+        #expect(small.offer([low], priority: 1) == .success)
+        let adapter = small.host.model.adapters[0]
+        #expect(adapter.offeredBytes == [2 * quarter, 0] && adapter.countInPlace(of: .local) == 3)
+        #expect(small.residency([low, high, idle]) == [1, 1, 1])
+        device.makeResident([device.allocate(2 * quarter)], on: small.queue, flags: 1)
+        #expect(small.residency([low, high, idle]) == [3, 1, 1])
+        #expect(adapter.evicted[0].total == quarter)
+        device.makeResident([device.allocate(2 * quarter)], on: small.queue, flags: 1)
+        #expect(small.residency([low, high, idle]) == [3, 3, 3])
+        #expect(adapter.evicted[0].total == 3 * quarter)
+        #expect(adapter.offeredBytes == [0, 0] && adapter.offeredCount == [0, 0])
+        #expect(small.reclaim([low, high]).results == [1, 1])
+    }
+
+    /// An offer without an opinion goes before one of high priority, and after one of low.
+    @Test func automaticOffersAreNormal() {
+        let offers = [(3, device.allocate(65536)), (4, device.allocate(65536)), (1, device.allocate(65536))]
+        for (priority, allocation) in offers {
+            #expect(offer([allocation], priority: UInt32(priority)) == .success)
+        }
+        #expect(guest.machine?.offered.values.compactMap { $0.offer?.priority }.sorted() == [1, 2, 3])
     }
 
     @Test func sharedMemoryIsOfferedByAll() {

@@ -423,6 +423,61 @@ import Testing
         #expect(process.destroy() == .invalidParameter)
     }
 
+    /// Memory is free when the process that could touch it has been collected, not when it was told to end.
+    @Test func memoryWaitsForTheWorkersEnd() {
+        host.passesBarriers = false
+        let queue = device.createPagingQueue()
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        #expect(device.map(allocation, on: queue, pages: 16).status == .success)
+        device.submit(to: device.createContext())
+        let space = process.space()!
+        #expect(process.destroy() == .success)
+        #expect(host.barriers.map(\.spaces) == [[space]])
+        #expect(guest.machine?.localPages.used == 65536)
+        #expect(guest.machine?.ioPages.used != 0)
+        #expect(host.trace.allSatisfy { if case .discard = $0 { false } else { true } })
+        host.passBarrier()
+        #expect(guest.machine?.localPages.used == 0)
+        #expect(guest.machine?.ioPages.used == 0)
+    }
+
+    /// So is the memory that is freed while a worker is replaced.
+    @Test func memoryWaitsForAReplacedWorker() {
+        let queue = device.createPagingQueue()
+        let allocation = device.allocate(65536)
+        device.makeResident([allocation], on: queue)
+        #expect(device.map(allocation, on: queue, pages: 16).status == .success)
+        let space = process.space()!
+        host.passesBarriers = false
+        host.fail(space)
+        #expect(device.destroyAllocations([allocation], flags: 1) == .success)
+        #expect(guest.machine?.localPages.used == 65536)
+        while !host.barriers.isEmpty {
+            #expect(host.barriers[0].spaces == [space])
+            host.passBarrier()
+        }
+        #expect(guest.machine?.localPages.used == 0)
+    }
+
+    /// The guest takes its pages back after the reply, whichever command ends their allocation.
+    @Test(arguments: [false, true])
+    func repliesWaitForGuestPages(ofProcess: Bool) {
+        let guest = host.start()
+        host.model.shareMemory(guest.id, regions: [GuestMemoryRegion(base: 0, length: 1 << 30)])
+        let process = guest.createProcess()
+        let device = process.createDevice()
+        let queue = device.createPagingQueue()
+        let allocation = device.allocateExisting(4096)
+        #expect(device.setPages(allocation, [5]) == .success)
+        device.makeResident([allocation], on: queue)
+        #expect(device.map(allocation, on: queue, pages: 1).status == .success)
+        host.passesBarriers = false
+        #expect((ofProcess ? process.destroy() : device.destroy()) == nil)
+        host.passBarrier()
+        #expect(guest.takeLateReply() == [0, 0, 0, 0])
+    }
+
     @Test func closedAdapterTakesItsDevices() {
         device.submit(to: device.createContext())
         let fence = device.createFence()

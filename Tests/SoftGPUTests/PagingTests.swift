@@ -104,6 +104,23 @@ import Testing
         #expect(guest.fenceValue(at: queue.page) == 2)
     }
 
+    /// Of a map that waits the rest is done where a part of its range was freed; what somebody else put there stays.
+    @Test func partlyFreedRangesKeepTheirNewOwner() throws {
+        let urgent = device.createPagingQueue(priority: 1)
+        let (old, new) = (device.allocate(65536), device.allocate(65536))
+        device.makeResident([old, new], on: queue)
+        let base = device.map(old, on: queue, pages: 16).virtualAddress
+        #expect(process.free(base + 32768, 32768) == .success)
+        #expect(device.map(new, on: urgent, pages: 8, base: base + 32768).virtualAddress == base + 32768)
+        host.advance(by: 10_000)
+        let first = try #require(mapping(at: base) ?? nil)
+        let rest = try #require(mapping(at: base + 28672) ?? nil)
+        let second = try #require(mapping(at: base + 32768) ?? nil)
+        let last = try #require(mapping(at: base + 65536 - 4096) ?? nil)
+        #expect(rest.offset == first.offset + 28672)
+        #expect(second.offset != first.offset + 32768 && last.offset == second.offset + 28672)
+    }
+
     @Test func destroyedAllocationsDoNotComeIn() {
         let allocation = device.allocate(65536)
         device.makeResident([allocation], on: queue)
@@ -145,6 +162,27 @@ import Testing
         host.advance(by: 1_000)
         #expect(process.videoMemory(0)?.currentUsage == 0 && process.videoMemory(1)?.currentUsage == 65536)
         #expect(guest.fenceValue(at: queue.page) == 2)
+    }
+
+    /// Others may have taken the room by the time that a move is due.
+    @Test func lateMovesNeedRoom() {
+        var profile = TestHost.profile
+        profile.nonLocalMemory = 1 << 20
+        let host = TestHost(profiles: [profile])
+        let process = host.start { $0.pagingNanoseconds = 1_000 }.createProcess()
+        let device = process.createDevice()
+        let queue = device.createPagingQueue()
+        let (moved, other) = (device.allocate(65536), device.allocate(1 << 20, heap: 1))
+        device.makeResident([moved], on: queue)
+        var request = MessageBuilder<UpdateAllocationProperty.Request>()
+        request.pagingQueue = queue.handle
+        request.allocation = moved
+        request.preferredSegmentSegmentId0 = 2
+        request.setPreferredSegment = true
+        #expect(device.call(request).fields.status == .pending)
+        #expect(device.makeResident([other], on: queue, flags: 1).status == .pending)
+        host.advance(by: 10_000)
+        #expect(process.videoMemory(0)?.currentUsage == 65536 && process.videoMemory(1)?.currentUsage == 1 << 20)
     }
 
     @Test func evictedBeforeItArrived() {

@@ -345,25 +345,32 @@ import Testing
 
     @Test func testCommandBuffersAreBuilt() {
         let context = device.createContext()
-        let copy = escape(testBuffer(context: context, operation: 0, command: [0, 5, 0, 6, 4096]))!
+        let copy = escape(testBuffer(context: context, operation: 1, command: [0, 6, 0, 5, 4096]))!
         let sizes: [UInt32] = [copy.number(at: 104), copy.number(at: 108)]
         #expect(sizes == [32, 0])
         let head: [UInt16] = [copy.number(at: 112), copy.number(at: 114), copy.number(at: 116)]
         #expect(head == [1, 0, 32])
+        // The command has the source first, the packet the destination.
         let words: [UInt64] = [copy.number(at: 120), copy.number(at: 128), copy.number(at: 136)]
         #expect(words == [5 << 32, 6 << 32, 4096])
         #expect(copy[144] == 0xaa)
-        let fill = escape(testBuffer(context: context, operation: 1, command: [0, 5, 64, 0x0102_0304]))!
+        let fill = escape(testBuffer(context: context, operation: 2, command: [0, 5, 64, 0x0102_0304]))!
         let opcode: UInt16 = fill.number(at: 112)
         let pattern: UInt32 = fill.number(at: 136)
         #expect(opcode == 2 && pattern == 0x0102_0304)
+        let loop = escape(testBuffer(context: context, operation: 3, command: []))!
+        let loopHead: [UInt16] = [loop.number(at: 104), loop.number(at: 112), loop.number(at: 116)]
+        #expect(loopHead == [8, 0x7f00, 8])
 
-        #expect(escape(testBuffer(context: context, operation: 1, command: [0, 5, 63, 0])) == [])
-        #expect(escape(testBuffer(context: context, operation: 2, command: [0, 5, 64, 0])) == [])
-        #expect(escape(testBuffer(context: context, operation: 1, command: [0, 5, 64, 0], room: 16)) == [])
-        #expect(escape(testBuffer(context: device.handle, operation: 1, command: [0, 5, 64, 0])) == [])
-        #expect(escape(Array(testBuffer(context: context, operation: 1, command: [0, 5, 64, 0]).dropLast(9))) == [])
-        #expect(escape(Array(testBuffer(context: context, operation: 1, command: []).prefix(111))) == [])
+        #expect(escape(testBuffer(context: context, operation: 1, command: [0, 6, 0, 5, 63])) == [])
+        #expect(escape(testBuffer(context: context, operation: 2, command: [0, 5, 63, 0])) == [])
+        for operation in [0, 4, 5, 6] as [UInt32] {
+            #expect(escape(testBuffer(context: context, operation: operation, command: [0, 5, 64, 0])) == [])
+        }
+        #expect(escape(testBuffer(context: context, operation: 2, command: [0, 5, 64, 0], room: 16)) == [])
+        #expect(escape(testBuffer(context: device.handle, operation: 2, command: [0, 5, 64, 0])) == [])
+        #expect(escape(Array(testBuffer(context: context, operation: 2, command: [0, 5, 64, 0]).dropLast(9))) == [])
+        #expect(escape(Array(testBuffer(context: context, operation: 2, command: []).prefix(111))) == [])
     }
 
     @Test func eventUsageNamesItsObject() {

@@ -97,6 +97,28 @@ import Testing
         #expect(process.videoMemory(0)!.budget == before)
     }
 
+    /// What one has reserved is not in another's budget, until it is used or the process ends.
+    @Test func reservationsLowerTheBudgetOfOthers() {
+        let other = guest.createProcess(pid: 2)
+        let before = process.videoMemory(0)!.budget
+        var request = MessageBuilder<ChangeVideoMemoryReservation.Request>()
+        request.reservation = 10 * Self.megabyte
+        #expect(other.status(request) == .success)
+        #expect(process.videoMemory(0)!.budget == before - 10 * Self.megabyte)
+        #expect(other.videoMemory(0)!.budget == before && process.videoMemory(1)!.budget == before)
+        let user = other.createDevice()
+        let paging = user.createPagingQueue()
+        let allocations = (0..<2).map { _ in user.allocate(6 * Self.megabyte) }
+        user.makeResident([allocations[0]], on: paging)
+        #expect(process.videoMemory(0)!.budget == before - 10 * Self.megabyte)
+        user.makeResident([allocations[1]], on: paging)
+        #expect(process.videoMemory(0)!.budget == before - 12 * Self.megabyte)
+        user.evict(allocations)
+        #expect(process.videoMemory(0)!.budget == before - 10 * Self.megabyte)
+        #expect(other.destroy() == .success)
+        #expect(process.videoMemory(0)!.budget == before)
+    }
+
     private func residency(_ allocation: D3DKMTHandle) -> UInt32? {
         var request = MessageBuilder<QueryAllocationResidency.Request>()
         request.device = device.handle

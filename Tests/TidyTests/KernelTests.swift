@@ -1,6 +1,6 @@
 import Testing
 
-@Suite("Demo kernels")
+@Suite("Kernels")
 struct KernelTests {
     @Test("The digest is right for messages of known digest")
     func digest() {
@@ -26,5 +26,19 @@ struct KernelTests {
             return "\(name) \(SHA256.hexDigest(of: Array(source.text.utf8)))"
         }
         #expect(recorded.sorted() == actual.sorted())
+    }
+
+    @Test("The committed SPIR-V is of the committed sources: run scripts/build-spirv otherwise")
+    func modules() throws {
+        let sources = SourceTree.files.filter { $0.path.hasSuffix(".cl") || $0.path.hasSuffix(".comp") }
+        #expect(!sources.isEmpty)
+        let recorded = try #require(SourceTree.file("Kernels/sources.sha256")).lines.filter { !$0.isEmpty }.map(
+            String.init)
+        let actual = sources.map { "\(SHA256.hexDigest(of: Array($0.text.utf8)))  \($0.path)" }
+        #expect(recorded.sorted() == actual.sorted())
+        let withoutModule = sources.map(\.path).filter { path in
+            !SourceTree.exists(path.prefix { $0 != "." } + ".spv")
+        }
+        #expect(withoutModule == [])
     }
 }

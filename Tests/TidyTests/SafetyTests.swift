@@ -8,6 +8,7 @@ struct SafetyTests {
     /// Files elsewhere, each of which reads or writes raw bytes once for its target.
     static let files: Set<String> = [
         "Sources/Carriers/Frames/Integers.swift",
+        "Sources/Carriers/MemoryMapping+SharedBytes.swift",
         "Sources/Carriers/Session/MemoryRequests.swift",
         "Sources/Configuration/Files/SystemFiles.swift",
         "Sources/Configuration/YAML/YAMLEventParser.swift",
@@ -20,6 +21,7 @@ struct SafetyTests {
         "Sources/Guest/Process/AllocationTypes.swift",
         "Sources/Host/LineDifference.swift",
         "Sources/SoftGPU/Memory/PrivateData.swift",
+        "Sources/VMBus/Rings/SharedBytes.swift",
         "Sources/VMBus/Wire/RawSpan+Reading.swift",
         "Sources/WorkerProtocol/Commands/CommandPacket.swift",
         "Sources/WorkerProtocol/Records/Record.swift",

@@ -3,7 +3,7 @@ import VMBus
 
 extension ScalarFormat<Endpoint> {
     static var endpoint: ScalarFormat {
-        let forms = "unix:PATH, vsock:CID:PORT, vsock:any:PORT, hybrid:PATH:PORT, hybrid-dial:PATH:PORT"
+        let forms = "unix:PATH, vsock:CID:PORT, vsock:any:PORT, hybrid:PATH:PORT, hybrid-dial:PATH:PORT, ivshmem:PATH"
         return ScalarFormat(noun: "an endpoint", allowed: forms) { input throws(ScalarProblem) in
             do throws(EndpointError) {
                 let endpoint = try Endpoint(parsing: input.text)
@@ -14,6 +14,7 @@ extension ScalarFormat<Endpoint> {
                 case .hybrid(let path, let port): try Endpoint(parsing: "hybrid:\(input.file.resolve(path)):\(port)")
                 case .hybridDial(let path, let port):
                     try Endpoint(parsing: "hybrid-dial:\(input.file.resolve(path)):\(port)")
+                case .ivshmem(let path): try Endpoint(parsing: "ivshmem:\(input.file.resolve(path))")
                 }
             } catch {
                 throw ScalarProblem("an endpoint (\(error.reason))")

@@ -52,10 +52,15 @@ public struct ListenerSettings: Sendable {
             switch endpoint {
             case .unix, .hybrid: mustNotHave("allow-loopback", "vsock:")
             case .vsock:
-                mustNotHave("permissions", "unix: and hybrid:")
-                mustNotHave("users", "unix:, hybrid: and hybrid-dial:")
+                mustNotHave("permissions", "unix:, hybrid: and ivshmem:")
+                mustNotHave("users", "unix:, hybrid:, hybrid-dial: and ivshmem:")
+            case .ivshmem:
+                mustNotHave("allow-loopback", "vsock:")
+                // QEMU says nothing of its guest.
+                mustNotHave("token", "others")
+                mustNotHave("token-file", "others")
             case .hybridDial:
-                mustNotHave("permissions", "unix: and hybrid:")
+                mustNotHave("permissions", "unix:, hybrid: and ivshmem:")
                 mustNotHave("allow-loopback", "vsock:")
             }
             TokenFile.read(listener.tokenFile, into: &listener.token, at: place)

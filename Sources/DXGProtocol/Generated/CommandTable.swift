@@ -120,7 +120,9 @@ extension MessageTable {
         CommandDescription(
             .vgpuToHost, 13, "Escape", constant: "ESCAPE", sentByLinux: "0x0d", canBeAsync: false, requiredReply: "n",
             failure: "short", section: "16", fidelity: .partial,
-            note: "private data are those of the software GPU; of the known escapes, 2 and 3"),
+            note:
+                "escapes private to a driver are refused; of the known escapes 2 and 3 are served, 0 and 1 the guest's driver answers"
+        ),
         CommandDescription(
             .vgpuToHost, 14, "OpenAdapter", constant: "OPENADAPTER", sentByLinux: "start", canBeAsync: false,
             requiredReply: "16", failure: "status@4", section: "3", fidelity: .observed, note: ""),

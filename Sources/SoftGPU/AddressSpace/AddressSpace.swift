@@ -17,6 +17,8 @@ final class AddressSpace {
     /// Whether there is a worker.
     private(set) var isOpen = false
     private(set) var isClosed = false
+    /// Workers that were told to end, until they are gone: so long they may touch memory.
+    var departing: [AddressSpaceID] = []
     /// Its places in line, one for each node of the adapter.
     let lines: [ReadyLine]
     private var cursor = AddressSpace.userStart
@@ -149,8 +151,22 @@ final class AddressSpace {
         return position >= end
     }
 
-    /// The region at an address, by its id.
-    func region(at address: UInt64) -> UInt64? { regions.entry(containing: address)?.value.id }
+    /// The regions that have a part of `start..<end`, by their ids.
+    func regionIDs(_ start: UInt64, _ end: UInt64) -> [UInt64] { regions.overlapping(start, end).map(\.value.id) }
+
+    /// What of `start..<end` is still in these regions; the rest has been freed since, and may be another's by now.
+    func parts(of start: UInt64, _ end: UInt64, in ids: [UInt64]) -> [(start: UInt64, end: UInt64)] {
+        var parts: [(start: UInt64, end: UInt64)] = []
+        for region in regions.overlapping(start, end) where ids.contains(region.value.id) {
+            let (lower, upper) = (max(region.start, start), min(region.end, end))
+            if let last = parts.last, last.end == lower {
+                parts[parts.count - 1].end = upper
+            } else {
+                parts.append((lower, upper))
+            }
+        }
+        return parts
+    }
 
     /// The reserved region of user mode that covers `start..<end`, by its id.
     func reservedRegion(_ start: UInt64, _ end: UInt64) -> UInt64? {
@@ -175,6 +191,17 @@ final class AddressSpace {
     }
 
     // MARK: Mappings
+
+    /// Whether a driver protection goes against another in `offset..<end` of an allocation: what is mapped with a unique
+    /// one (bit 63) can be mapped with no other (docs/protocol/semantics.md 11, CMD 17).
+    func isForbidden(_ protection: UInt64, of allocation: Allocation, _ offset: UInt64, _ end: UInt64) -> Bool {
+        allocation.mappedStarts.contains { start in
+            guard let entry = mappings.entry(containing: start), case .allocation(_, let other, _) = entry.value.target
+            else { return false }
+            return other < end && other + entry.length > offset
+                && (entry.value.driverProtection | protection) >> 63 == 1 && entry.value.driverProtection != protection
+        }
+    }
 
     /// Shows `mapping` at `start..<end`, over whatever was there.
     func put(_ start: UInt64, _ end: UInt64, _ mapping: Mapping) {
@@ -295,9 +322,15 @@ final class AddressSpace {
     }
 
     private func stop() {
-        if isOpen { effects.append(.closeAddressSpace(id)) }
+        if isOpen {
+            effects.append(.closeAddressSpace(id))
+            departing.append(id)
+        }
         isOpen = false
     }
+
+    /// Workers that may touch memory.
+    var workers: [AddressSpaceID] { isOpen ? departing + [id] : departing }
 
     private func isShown(_ mapping: Mapping) -> Bool {
         switch mapping.target {

@@ -103,7 +103,7 @@ extension SoftGPU {
             start = found
         }
         let operation = PagingOperation.map(
-            space, start: start, end: start + size, mapping, region: space.region(at: start))
+            space, start: start, end: start + size, mapping, regions: space.regionIDs(start, start + size))
         var reply = MessageBuilder<MapGpuVirtualAddress.Reply>()
         reply.virtualAddress = start
         (reply.status, reply.pagingFenceValue) = perform(operation, on: queue)
@@ -126,28 +126,12 @@ extension SoftGPU {
                 "\(request.sizeInPages) pages from page \(request.offsetInPages) of an allocation of "
                     + "\(allocation.memory.size) bytes")
         }
-        if case .guestPages(let pages) = allocation.memory.backing, !pages.isComplete {
-            throw .invalid("allocation \(request.allocation) lacks pages")
-        }
-        try checkDriverProtection(
-            request.driverProtection, of: allocation, offset: offset, end: end,
-            in: space(of: device.process, on: device.adapter))
-        return .allocation(allocation, offset: offset, request.protectionWrite ? .readWrite : .read)
-    }
-
-    /// A range mapped with a unique driver protection (bit 63) can be mapped with no other
-    /// (docs/protocol/semantics.md 11, driver protection).
-    private func checkDriverProtection(
-        _ protection: UInt64, of allocation: Allocation, offset: UInt64, end: UInt64, in space: AddressSpace
-    ) throws(Refusal) {
-        for start in allocation.mappedStarts {
-            guard let entry = space.mappings.entry(containing: start),
-                case .allocation(_, let other, _) = entry.value.target,
-                other < end, other + entry.length > offset, (entry.value.driverProtection | protection) >> 63 == 1,
-                entry.value.driverProtection != protection
-            else { continue }
+        try allocation.requirePages()
+        let space = space(of: device.process, on: device.adapter)
+        guard !space.isForbidden(request.driverProtection, of: allocation, offset, end) else {
             throw .invalid("the allocation is mapped with another unique driver protection")
         }
+        return .allocation(allocation, offset: offset, request.protectionWrite ? .readWrite : .read)
     }
 
     /// The worker's kernel has a limit on mappings, and the books must not grow without one.

@@ -55,9 +55,7 @@ extension SoftGPU {
             guard part > 0, part.isMultiple(ofPowerOfTwo: pageSize), offset.isMultiple(ofPowerOfTwo: pageSize),
                 !overflow, last <= allocation.memory.size, (end - start) % part == 0
             else { throw .invalid("\(part) bytes from \(offset) of the allocation, repeated over \(end - start)") }
-            if case .guestPages(let pages) = allocation.memory.backing, !pages.isComplete {
-                throw .invalid("allocation \(operation.mapAllocation) lacks pages")
-            }
+            try allocation.requirePages()
             let repeats = Int(clamping: (end - start) / part)
             let pieces = allocation.memory.pieces(offset: offset, length: part)
             update.pieces = update.pieces.addingSaturating(repeats.multipliedSaturating(by: pieces))
@@ -109,6 +107,12 @@ extension SoftGPU {
                     target: .allocation(allocation, offset: offset, access), driverProtection: driverProtection)
                 let pieces = mapping.pieces(length: part) * Int(clamping: (end - start) / part)
                 guard hasRoom(for: pieces, in: space) else { continue }
+                guard !space.isForbidden(driverProtection, of: allocation, offset, offset + part) else {
+                    report(
+                        .info, space.process, "UpdateGpuVirtualAddress", nil,
+                        "the allocation is mapped with another unique driver protection")
+                    continue
+                }
                 var address = start
                 while address < end {
                     space.put(address, address + part, mapping)

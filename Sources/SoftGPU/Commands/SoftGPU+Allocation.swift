@@ -18,6 +18,10 @@ extension SoftGPU {
     func createAllocation(_ request: MessageView<CreateAllocation.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
         let device = try call.activeDevice(request.device)
         guard (1...1024).contains(request.allocCount) else { throw .invalid("\(request.allocCount) allocations") }
+        // A driver's own checks keep these from the host (docs/protocol/semantics.md 10, CMD 4).
+        guard !request.flagsCreateProtected, !request.flagsExistingSection else {
+            throw .notSupported("protected memory or a section of the guest")
+        }
         let isShared = request.flagsCreateShared
         guard !isShared || (request.flagsCreateResource && request.flagsNtSecuritySharing) else {
             throw .invalid("CreateShared without CreateResource and NtSecuritySharing")
@@ -43,15 +47,17 @@ extension SoftGPU {
                         machine: call.machine, adapter: device.adapter, isShareable: isShared), device: device)
                 made.handle = try device.process.enter(.resource(made))
                 made.content.openCount += 1
+                if isShared { call.machine.shareableObjects += 1 }
                 device.resources[made.handle] = made
                 resource = made
             }
+            if request.makeResident { try checkResidency(of: allocations) }
         } catch {
             for allocation in allocations { destroy(allocation) }
+            if request.flagsCreateResource, let resource { forget(resource) }
             throw error
         }
         if let resource {
-            if isShared { call.machine.shareableObjects += 1 }
             for allocation in allocations { add(allocation, to: resource) }
             for allocation in allocations { resource.content.memories.append(allocation.memory) }
         }
@@ -59,6 +65,14 @@ extension SoftGPU {
         return reply(
             with: allocations, resource: resource, wishes,
             length: Int(request.requiredReplyLength(under: call.machine.interfaceVersion)))
+    }
+
+    /// Only the guest of another system asks for residency at once; there is room, or nothing is made.
+    private func checkResidency(of allocations: [Allocation]) throws(Refusal) {
+        guard let process = allocations.first?.device.process else { return }
+        for allocation in allocations { try allocation.requirePages() }
+        let excess = excessBytes(of: allocations, process: process, isLast: true)
+        guard excess == 0 else { throw Refusal(.noMemory, "\(excess) bytes more than fit to be resident") }
     }
 
     func add(_ allocation: Allocation, to resource: Resource) {
@@ -198,6 +212,8 @@ extension SoftGPU {
             isCPUVisible: wish.isCPUVisible, isCached: wish.isCached, backing: backing)
         memory.creator = device.process
         commit(memory)
+        memory.adapter.physical.created.count &+= 1
+        memory.adapter.physical.created.bytes &+= memory.size
         let allocation = Allocation(
             order: freshID(), memory: memory, device: device, isOwner: true, privateData: data)
         memory.opens.append(allocation)

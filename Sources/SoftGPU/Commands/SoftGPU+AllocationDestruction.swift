@@ -40,10 +40,7 @@ extension SoftGPU {
         }
         if let resource { forget(resource) }
 
-        let done = StatusReply.bytes(.success)
-        guard spaces.contains(where: \.isOpen), let completion = call.completion else { return done }
-        answer(DeferredReply(completion: completion, bytes: done), of: call.machine, after: spaces)
-        return nil
+        return answer(call, whenUnseenBy: spaces)
     }
 
     /// Ends one handle to an allocation, and its memory with the last one, whatever work is queued.
@@ -86,6 +83,7 @@ extension SoftGPU {
             refreshMappings(of: memory)
             if let shadow = pages.shadow { release(shadow, of: memory.machine, after: memory.spaces) }
             uncommit(memory)
+            countDestruction(of: memory)
             return
         }
         let isOffered = considerOffer(of: memory)
@@ -97,10 +95,23 @@ extension SoftGPU {
     /// Gives an allocation's memory back; nothing names it any more.
     func releaseMemory(_ memory: AllocationMemory) {
         memory.machine.offered[memory.id] = nil
-        guard case .span(let span) = memory.backing else { return }
-        memory.detach()
-        release(span, of: memory.machine, after: memory.spaces)
-        uncommit(memory)
+        switch memory.backing {
+        case .span(let span):
+            memory.detach()
+            release(span, of: memory.machine, after: memory.spaces)
+            uncommit(memory)
+            countDestruction(of: memory)
+        case .decommitted:
+            memory.detach()
+            countDestruction(of: memory)
+        case .guestPages, .detached:
+            break
+        }
+    }
+
+    private func countDestruction(of memory: AllocationMemory) {
+        memory.adapter.physical.destroyed.count &+= 1
+        memory.adapter.physical.destroyed.bytes &+= memory.size
     }
 
     /// Ends one handle to a resource whose allocations are gone.

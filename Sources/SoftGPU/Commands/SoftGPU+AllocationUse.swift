@@ -36,7 +36,7 @@ extension SoftGPU {
     }
 
     private static func residency(of memory: AllocationMemory) -> AllocationResidencyStatus {
-        guard memory.isInPlace, memory.offer == nil, !memory.isDetached else { return .notResident }
+        guard memory.isInPlace, !memory.isDetached else { return .notResident }
         return memory.group == .local ? .residentInGpuMemory : .residentInSharedMemory
     }
 
@@ -129,7 +129,7 @@ extension SoftGPU {
 
     func offerAllocations(_ request: MessageView<OfferAllocations.Request>, _ call: Call) throws(Refusal) {
         let device = try call.device(request.device)
-        guard OfferPriority(rawValue: request.priority) != nil else {
+        guard let priority = OfferPriority(rawValue: request.priority) else {
             throw .invalid("offer priority \(request.priority)")
         }
         let lists = try allocations(request.allocations, areResources: request.resources, of: device, call)
@@ -145,7 +145,7 @@ extension SoftGPU {
         var leaving: [Allocation] = []
         for allocation in offered {
             let wasVisible = allocation.memory.isVisible
-            allocation.offer = (request.priority, request.flagsAllowDecommit)
+            allocation.offer = (priority, request.flagsAllowDecommit)
             guard considerOffer(of: allocation.memory) else { continue }
             if wasVisible { leaving.append(allocation) } else { settleOffer(of: allocation.memory) }
         }

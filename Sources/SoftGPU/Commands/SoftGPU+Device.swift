@@ -5,7 +5,7 @@ extension SoftGPU {
     func createDevice(_ request: MessageView<CreateDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
         let process = try call.requireProcess()
         guard call.target.handle != nil else { throw .invalid("the adapter is not open") }
-        guard call.target.outage == nil else { throw Refusal(.deviceRemoved, "the adapter is stopped") }
+        guard !call.target.isStopped else { throw Refusal(.deviceRemoved, "the adapter is stopped") }
         let device = Device(
             process: process, adapter: call.target, disablesTimeout: request.flagsDisableGpuTimeout,
             errorCookie: request.errorCode)
@@ -15,8 +15,11 @@ extension SoftGPU {
         return reply.bytes
     }
 
-    func destroyDevice(_ request: MessageView<DestroyDevice.Request>, _ call: Call) throws(Refusal) {
-        destroy(try call.device(request.device))
+    func destroyDevice(_ request: MessageView<DestroyDevice.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
+        let device = try call.device(request.device)
+        let spaces = device.spacesOfGuestPages
+        destroy(device)
+        return answer(call, whenUnseenBy: spaces)
     }
 
     /// The cascade: the guest sends no message for contexts, queues and fences of a device that goes.

@@ -29,7 +29,7 @@ extension SoftGPU {
         data.put(0, at: 12)
     }
 
-    /// D3DDDI_DRIVERESCAPE_BUILDTESTCOMMANDBUFFER: one copy or fill as this adapter's packets. The guest's driver puts
+    /// D3DDDI_DRIVERESCAPE_BUILDTESTCOMMANDBUFFER: one test command as this adapter's packet. The guest's driver puts
     /// the command buffer and its private data behind the structure.
     private func buildTestCommandBuffer(_ data: inout EscapeData, _ call: Call) throws(Refusal) {
         guard data.bytes.count >= TestBuffer.size else {
@@ -54,21 +54,25 @@ extension SoftGPU {
     }
 
     private func testPacket(_ data: EscapeData) throws(Refusal) -> [UInt8] {
-        let destination = data.number(at: TestBuffer.command)
+        let command = TestBuffer.command
         switch data.word(at: TestBuffer.operation) {
-        case 0:
+        case TestBuffer.copy:
+            let bytes = data.word(at: command + 16)
+            guard bytes % 4 == 0 else { throw .invalid("a copy of \(bytes) bytes") }
             return PrivateData.bytes(
                 softgpu_copy(
-                    header: header(SOFTGPU_COPY, size: MemoryLayout<softgpu_copy>.size), destination: destination,
-                    source: data.number(at: TestBuffer.command + 8),
-                    bytes: UInt64(data.word(at: TestBuffer.command + 16))))
-        case 1:
-            let bytes = data.word(at: TestBuffer.command + 8)
+                    header: header(SOFTGPU_COPY, size: MemoryLayout<softgpu_copy>.size),
+                    destination: data.number(at: command + 8), source: data.number(at: command), bytes: UInt64(bytes)))
+        case TestBuffer.fill:
+            let destination = data.number(at: command)
+            let bytes = data.word(at: command + 8)
             guard bytes % 4 == 0, destination % 4 == 0 else { throw .invalid("a fill of \(bytes) bytes") }
             return PrivateData.bytes(
                 softgpu_fill(
                     header: header(SOFTGPU_FILL, size: MemoryLayout<softgpu_fill>.size), destination: destination,
-                    bytes: UInt64(bytes), pattern: data.word(at: TestBuffer.command + 12), reserved: 0))
+                    bytes: UInt64(bytes), pattern: data.word(at: command + 12), reserved: 0))
+        case TestBuffer.infiniteLoop:
+            return PrivateData.bytes(header(SOFTGPU_HANG, size: MemoryLayout<softgpu_packet>.size))
         default:
             throw .invalid("test operation \(data.word(at: TestBuffer.operation))")
         }
@@ -83,13 +87,17 @@ extension SoftGPU {
         static let device = 4
         static let context = 8
         static let flags = 12
-        /// COPY: destination u64, source u64, bytes u32. FILL: destination u64, bytes u32, pattern u32.
+        /// COPY: source u64, destination u64, bytes u32. FILL: destination u64, bytes u32, pattern u32.
         static let command = 16
-        /// 0 COPY, 1 FILL.
         static let operation = 80
         static let bufferSize = 104
         static let privateSize = 108
         static let size = 112
+
+        // D3DDDI_TESTCOMMANDBUFFEROP
+        static let copy: UInt32 = 1
+        static let fill: UInt32 = 2
+        static let infiniteLoop: UInt32 = 3
     }
 }
 

@@ -10,7 +10,8 @@ extension SoftGPU {
         switch command {
         case .createProcess:
             answer(CreateProcess.Request.self, bytes, call, failing: .zeroHandle, createProcess)
-        case .destroyProcess: answerStatus(DestroyProcess.Request.self, bytes, call, destroyProcess)
+        case .destroyProcess:
+            answer(DestroyProcess.Request.self, bytes, call, failing: Self.plainStatus, destroyProcess)
         case .openSyncObject:
             answer(
                 OpenSyncObject.Request.self, bytes, call, failing: .status(offset: 4), openSyncObject)
@@ -65,7 +66,8 @@ extension SoftGPU {
         // Device
         case .createDevice:
             answer(CreateDevice.Request.self, bytes, call, failing: .zeroHandle, createDevice)
-        case .destroyDevice: answerStatus(DestroyDevice.Request.self, bytes, call, destroyDevice)
+        case .destroyDevice:
+            answer(DestroyDevice.Request.self, bytes, call, failing: Self.plainStatus, destroyDevice)
         case .flushDevice: answer(FlushDevice.Request.self, bytes, call, failing: Self.plainStatus, flushDevice)
         case .getDeviceState:
             answer(GetDeviceState.Request.self, bytes, call, failing: .status(offset: 56), getDeviceState)

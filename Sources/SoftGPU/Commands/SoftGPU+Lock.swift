@@ -7,6 +7,7 @@ extension SoftGPU {
         let device = try call.device(request.device)
         let allocation = try call.allocation(request.allocation, on: device)
         let memory = allocation.memory
+        guard request.flagsValue == 0 else { throw .invalid("lock flags \(request.flagsValue)") }
         guard memory.isCPUVisible, case .span(let span) = memory.backing, let window = call.machine.ioWindow else {
             if memory.isExistingSystemMemory {
                 throw .notSupported("existing system memory of another process cannot be locked")

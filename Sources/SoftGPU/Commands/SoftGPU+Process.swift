@@ -23,47 +23,65 @@ extension SoftGPU {
         return reply.bytes
     }
 
-    func destroyProcess(_ request: MessageView<DestroyProcess.Request>, _ call: Call) throws(Refusal) {
-        destroy(try call.requireProcess())
+    func destroyProcess(_ request: MessageView<DestroyProcess.Request>, _ call: Call) throws(Refusal) -> [UInt8]? {
+        let process = try call.requireProcess()
+        let spaces = process.devices.flatMap(\.spacesOfGuestPages)
+        destroy(process)
+        return answer(call, whenUnseenBy: spaces)
     }
 
     /// Everything that a process has left, orphans of killed threads included.
     func destroy(_ process: GuestProcess) {
         let devices = process.devices
-        // First what runs: then nobody sees the memory any more, and it goes without waiting.
+        // First what runs: then one barrier, which passes with the ends of the workers, is enough for all memory.
         for device in devices { terminate(device) }
         for case .some(let space) in process.spaces { close(space) }
         for device in devices { destroy(device) }
         // What is left hangs off no device: objects of the types 1 to 4 (docs/protocol/semantics.md 8.1).
         for case .syncObject(let open) in process.objects.objects { close(open) }
+        for adapter in process.machine.adapters {
+            for group in [SegmentGroup.local, .nonLocal] {
+                changeClaim(of: process, on: adapter, group) {
+                    process.reservedBytes[adapter.index][group.rawValue] = 0
+                }
+            }
+        }
         process.machine.processes.remove(process.handle)
     }
 
     /// Ends an address space with all that runs in it.
     func close(_ space: AddressSpace) {
-        let id = space.id
+        let worker = space.isOpen ? space.id : nil
         space.close()
-        forgetJobs(in: space)
-        forget(id)
+        depart(worker, from: space)
     }
 
     /// Ends the worker of an address space that another one takes the place of.
     func restart(_ space: AddressSpace) {
-        let id = space.id
+        let worker = space.isOpen ? space.id : nil
         space.restart(as: AddressSpaceID(rawValue: freshID()))
-        forgetJobs(in: space)
-        forget(id)
+        depart(worker, from: space)
     }
 
-    /// Jobs of a worker that is gone end without a report.
-    private func forgetJobs(in space: AddressSpace) {
+    private func depart(_ worker: AddressSpaceID?, from space: AddressSpace) {
+        guard let worker else { return }
+        let machine = space.process.machine
+        noteDeparture(of: worker, from: space, machine)
+        forgetJobs(in: space, machine)
+    }
+
+    /// Jobs of a worker that was told to end have no end of their own. Who waits for them waits for the worker.
+    private func forgetJobs(in space: AddressSpace, _ machine: VirtualMachine) {
         for (id, job) in runningJobs.sorted(by: { $0.key < $1.key }) where job.space === space {
             runningJobs[id] = nil
             job.device.runningJobs[id] = nil
             job.queue.state = .idle
             let node = job.queue.node
             node.end(job, nanoseconds: 0)
-            for reply in job.completions { settle(reply) }
+            for reply in job.completions {
+                answer(reply, of: machine, after: [space])
+                settle(reply)
+            }
             look(at: job.queue)
             fill(node)
         }

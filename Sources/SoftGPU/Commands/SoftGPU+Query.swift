@@ -35,7 +35,9 @@ extension SoftGPU {
         guard request.reservation <= available else {
             throw .invalid("a reservation of \(request.reservation) bytes, of at most \(available)")
         }
-        process.reservedBytes[call.target.index][group.rawValue] = request.reservation
+        changeClaim(of: process, on: call.target, group) {
+            process.reservedBytes[call.target.index][group.rawValue] = request.reservation
+        }
     }
 
     // MARK: Features

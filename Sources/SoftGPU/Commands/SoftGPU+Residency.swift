@@ -61,6 +61,7 @@ extension SoftGPU {
             guard allocation.offer == nil, allocation.memory.offer == nil else {
                 throw .invalid("allocation \(handles[index]) is offered")
             }
+            try allocation.requirePages()
             allocations.append(allocation)
         }
         var reply = MessageBuilder<MakeResident.Reply>()
@@ -123,6 +124,7 @@ extension SoftGPU {
     private func vacate(_ memory: AllocationMemory, isLazy: Bool) {
         let wasThere = !memory.isArriving
         memory.isArriving = false
+        endOfferInPlace(memory)
         guard wasThere, memory.offer == nil else { return }
         if isLazy { leaveInPlace(memory) } else { countEviction(of: memory) }
     }
@@ -132,19 +134,18 @@ extension SoftGPU {
 
     // MARK: Budgets
 
-    /// What a process may have resident in a segment group: all that others leave, less 5 %, and never less than it
-    /// has reserved (docs/protocol/semantics.md 12, QUERYVIDEOMEMORYINFO).
+    /// What a process may have resident in a segment group: all that others do not use or have not reserved, less 5 %,
+    /// and never less than it has reserved itself (docs/protocol/semantics.md 12, QUERYVIDEOMEMORYINFO).
     func budget(of process: GuestProcess, on adapter: VirtualAdapter, _ group: SegmentGroup) -> UInt64 {
         let size = adapter.physical.size(of: group)
-        let others =
-            adapter.physical.residentBytes[group.rawValue] - process.residentBytes[adapter.index][group.rawValue]
+        let others = adapter.physical.claimedBytes[group.rawValue] - process.claimedBytes(on: adapter, group)
         let left = size > others ? size - others : 0
         let margin = size / 20
         return max(left > margin ? left - margin : 0, process.reservedBytes[adapter.index][group.rawValue])
     }
 
     /// How far the allocations would take the process over its budget, or with `isLast` over what there is at all.
-    private func excessBytes(of allocations: [Allocation], process: GuestProcess, isLast: Bool) -> UInt64 {
+    func excessBytes(of allocations: [Allocation], process: GuestProcess, isLast: Bool) -> UInt64 {
         var added: [UInt64] = [0, 0]
         var seen: Set<ObjectIdentifier> = []
         for allocation in allocations

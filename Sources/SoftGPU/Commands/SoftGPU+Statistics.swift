@@ -43,10 +43,10 @@ extension SoftGPU {
             let group = try segment(element)
             table.put(physical.size(of: group), at: 0)
             table.put(physical.committedBytes[group.rawValue], at: 8)
-            table.put(physical.residentBytes[group.rawValue] + physical.evictableBytes[group.rawValue], at: 16)
+            table.put(physical.bytesInPlace(of: group), at: 16)
             table.put(physical.evicted[group.rawValue].total, at: 24)
             table.put(physical.committedCount[group.rawValue], at: 32)
-            table.put(physical.residentCount[group.rawValue] + physical.evictableCount[group.rawValue], at: 36)
+            table.put(physical.countInPlace(of: group), at: 36)
             table.put(UInt32(group == .nonLocal ? 1 : 0), at: 40)
             for (place, bytes) in physical.evicted[group.rawValue].byPriority.enumerated() {
                 table.put(bytes, at: 48 + 8 * place)

@@ -40,7 +40,7 @@ final class AllocationMemory: Ordered {
     var isResident: Bool { residency > 0 }
 
     /// Whether its content is in its segment.
-    var isInPlace: Bool { (isResident && !isArriving) || evictableSince != nil }
+    var isInPlace: Bool { (isResident && !isArriving && offer?.isDiscarded != true) || evictableSince != nil }
 
     /// The highest priority that an open of it has.
     var priority: UInt32 { opens.elements.map(\.priority).max() ?? Allocation.normalPriority }
@@ -113,7 +113,7 @@ final class AllocationMemory: Ordered {
     /// Notes that an address space shows this memory.
     func note(_ space: AddressSpace) {
         guard !spaces.contains(where: { $0 === space }) else { return }
-        spaces.removeAll(where: \.isClosed)
+        spaces.removeAll { $0.isClosed && $0.workers.isEmpty }
         spaces.append(space)
     }
 
@@ -151,7 +151,7 @@ final class Allocation: Ordered {
     var residencyCount = 0
     var isLocked = false
     /// What its holder offered it with, until it is reclaimed.
-    var offer: (priority: UInt32, allowsDecommit: Bool)?
+    var offer: (priority: OfferPriority, allowsDecommit: Bool)?
     /// Its content went while it was offered, and its holder has not been told.
     var hasLostContent = false
     /// D3DDDI_ALLOCATIONPRIORITY; orders eviction.
@@ -172,6 +172,12 @@ final class Allocation: Ordered {
         self.isOwner = isOwner
         self.device = device
         self.privateData = privateData
+    }
+
+    /// Existing system memory is of use once the guest has told all its pages.
+    func requirePages() throws(Refusal) {
+        guard case .guestPages(let pages) = memory.backing, !pages.isComplete else { return }
+        throw .invalid("allocation \(handle) lacks pages")
     }
 }
 

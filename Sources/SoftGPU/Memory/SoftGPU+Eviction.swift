@@ -23,19 +23,41 @@ extension SoftGPU {
         physical.evictableCount[memory.group.rawValue] -= 1
     }
 
-    /// Lets go of what was left in place until a segment holds no more than it can: the lowest priority first, then
-    /// what was left the earliest.
+    /// Memory whose offer has come into force stays in its segment, if it was there, until others need the room.
+    func offerInPlace(_ memory: AllocationMemory) {
+        guard memory.isResident else { return }
+        let physical = memory.adapter.physical
+        physical.offered[memory.id] = memory
+        physical.offeredBytes[memory.group.rawValue] += memory.size
+        physical.offeredCount[memory.group.rawValue] += 1
+        makeRoom(in: physical, memory.group)
+    }
+
+    /// Offered memory is reclaimed, or is nothing in its segment any more.
+    func endOfferInPlace(_ memory: AllocationMemory) {
+        let physical = memory.adapter.physical
+        guard physical.offered.removeValue(forKey: memory.id) != nil else { return }
+        physical.offeredBytes[memory.group.rawValue] -= memory.size
+        physical.offeredCount[memory.group.rawValue] -= 1
+    }
+
+    /// Lets go of content until a segment holds no more than it can. What was offered goes first, the lowest offer
+    /// priority and then the earliest; then what was left in place, the lowest allocation priority and then the
+    /// earliest.
     func makeRoom(in physical: PhysicalAdapter, _ group: SegmentGroup) {
-        let index = group.rawValue
-        while physical.evictableBytes[index] > 0,
-            physical.residentBytes[index] + physical.evictableBytes[index] > physical.size(of: group)
-        {
-            let next = physical.evictable.values.filter { $0.group == group }.min { a, b in
-                (a.priority, a.evictableSince ?? 0) < (b.priority, b.evictableSince ?? 0)
-            }
-            guard let next else { return }
-            takeFromPlace(next)
-            countEviction(of: next)
+        func isFull() -> Bool { physical.bytesInPlace(of: group) > physical.size(of: group) }
+        guard isFull() else { return }
+        let offered = physical.offered.values.filter { $0.group == group }.sorted { a, b in
+            (a.offer?.priority ?? 0, a.offer?.order ?? 0) < (b.offer?.priority ?? 0, b.offer?.order ?? 0)
+        }
+        for memory in offered where isFull() { discardOffer(of: memory) }
+        guard isFull() else { return }
+        let left = physical.evictable.values.filter { $0.group == group }.sorted { a, b in
+            (a.priority, a.evictableSince ?? 0) < (b.priority, b.evictableSince ?? 0)
+        }
+        for memory in left where isFull() {
+            takeFromPlace(memory)
+            countEviction(of: memory)
         }
     }
 
@@ -59,6 +81,8 @@ extension SoftGPU {
         let old = memory.group.rawValue
         let new = group.rawValue
         takeFromPlace(memory)
+        let isOfferedInPlace = physical.offered[memory.id] != nil
+        endOfferInPlace(memory)
         let payer = memory.payer
         charge(memory, to: nil)
         physical.committedBytes[old] -= memory.size
@@ -71,6 +95,7 @@ extension SoftGPU {
         memory.creator?.committedBytes[adapter][new] += memory.size
         memory.creator?.committedCount[adapter][new] += 1
         charge(memory, to: payer)
+        if isOfferedInPlace { offerInPlace(memory) }
     }
 
     /// Counts content that has left its segment.

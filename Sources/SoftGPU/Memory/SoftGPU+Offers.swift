@@ -10,7 +10,8 @@ extension SoftGPU {
         var allowsDecommit = true
         for open in memory.opens.elements {
             guard let offer = open.offer else { return false }
-            priority = max(priority, offer.priority)
+            // Automatic is what nobody has an opinion of.
+            priority = max(priority, offer.priority == .auto ? OfferPriority.normal.rawValue : offer.priority.rawValue)
             allowsDecommit = allowsDecommit && offer.allowsDecommit
         }
         takeFromPlace(memory)
@@ -30,6 +31,7 @@ extension SoftGPU {
         guard memory.offer?.order == order, memory.lingering == 0 else { return }
         memory.offer?.isSettled = true
         memory.machine.offered[memory.id] = memory
+        offerInPlace(memory)
     }
 
     /// What goes first under pressure.
@@ -65,17 +67,20 @@ extension SoftGPU {
     public func discardOffers(of guest: GuestID, at time: Instant) -> [Effect] {
         input(at: time) {
             guard let machine = machines[guest] else { return }
-            for memory in settledOffers(of: machine) {
-                guard case .span(let span) = memory.backing, let offer = memory.offer, !offer.isDiscarded else {
-                    continue
-                }
-                if offer.allowsDecommit {
-                    decommit(memory, span)
-                } else {
-                    memory.offer?.isDiscarded = true
-                    effects.append(.discard(guest, span))
-                }
-            }
+            for memory in settledOffers(of: machine) { discardOffer(of: memory) }
+        }
+    }
+
+    /// Throws away what is in offered memory that no worker sees, and its pages where they may go.
+    func discardOffer(of memory: AllocationMemory) {
+        endOfferInPlace(memory)
+        guard case .span(let span) = memory.backing, let offer = memory.offer, !offer.isDiscarded else { return }
+        countEviction(of: memory)
+        if offer.allowsDecommit {
+            decommit(memory, span)
+        } else {
+            memory.offer?.isDiscarded = true
+            effects.append(.discard(memory.machine.id, span))
         }
     }
 
@@ -101,6 +106,7 @@ extension SoftGPU {
             }
             commit(memory)
         }
+        endOfferInPlace(memory)
         memory.offer = nil
         memory.machine.offered[memory.id] = nil
         settleCharge(of: memory)

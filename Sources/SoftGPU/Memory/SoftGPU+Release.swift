@@ -5,10 +5,12 @@ extension SoftGPU {
     /// What has to wait until workers have carried out all that they were told.
     struct PendingBarrier {
         let machine: VirtualMachine
-        var spaces: [AddressSpaceID]
+        let spaces: [AddressSpaceID]
         let spans: [MemorySpan]
         let replies: [DeferredReply]
         let offers: [(memory: AllocationMemory, order: UInt64)]
+        /// Address spaces with the workers that were told to end.
+        var departures: [(space: AddressSpace, worker: AddressSpaceID)] = []
     }
 
     /// What one input lets go in one guest: one barrier is enough for all of it.
@@ -18,6 +20,7 @@ extension SoftGPU {
         var spans: [MemorySpan] = []
         var replies: [DeferredReply] = []
         var offers: [(memory: AllocationMemory, order: UInt64)] = []
+        var departures: [(space: AddressSpace, worker: AddressSpaceID)] = []
 
         mutating func wait(for others: [AddressSpace]) {
             for space in others where !spaces.contains(where: { $0 === space }) { spaces.append(space) }
@@ -46,6 +49,23 @@ extension SoftGPU {
         releases[index].wait(for: spaces)
     }
 
+    /// Notes that a worker of an address space was told to end: it counts as gone once it has been collected, not when
+    /// it is told.
+    func noteDeparture(of worker: AddressSpaceID, from space: AddressSpace, _ machine: VirtualMachine) {
+        let index = releases(of: machine)
+        releases[index].departures.append((space, worker))
+        releases[index].wait(for: [space])
+    }
+
+    /// Answers with SUCCESS: at once, or where a worker may still touch the guest's own pages that it had mapped,
+    /// once none does, because the guest takes them back right after the reply.
+    func answer(_ call: Call, whenUnseenBy spaces: [AddressSpace]) -> [UInt8]? {
+        let done = StatusReply.bytes(.success)
+        guard spaces.contains(where: { !$0.workers.isEmpty }), let completion = call.completion else { return done }
+        answer(DeferredReply(completion: completion, bytes: done), of: call.machine, after: spaces)
+        return nil
+    }
+
     private func releases(of machine: VirtualMachine) -> Int {
         if let index = releases.firstIndex(where: { $0.machine === machine }) { return index }
         releases.append(Releases(machine: machine))
@@ -57,10 +77,10 @@ extension SoftGPU {
         let all = releases
         releases.removeAll(keepingCapacity: true)
         for release in all {
-            let spaces = release.spaces.filter(\.isOpen).map(\.id).sorted()
+            let spaces = release.spaces.flatMap(\.workers).sorted()
             let pending = PendingBarrier(
                 machine: release.machine, spaces: spaces, spans: release.spans, replies: release.replies,
-                offers: release.offers)
+                offers: release.offers, departures: release.departures)
             guard !spaces.isEmpty else {
                 pass(pending)
                 continue
@@ -72,6 +92,7 @@ extension SoftGPU {
     }
 
     func pass(_ barrier: PendingBarrier) {
+        for (space, worker) in barrier.departures { space.departing.removeAll { $0 == worker } }
         for span in barrier.spans {
             effects.append(.discard(barrier.machine.id, span))
             switch span.file {
@@ -82,17 +103,6 @@ extension SoftGPU {
         }
         for reply in barrier.replies { settle(reply) }
         for (memory, order) in barrier.offers { offerSettled(memory, order) }
-    }
-
-    /// An address space has no worker any more: nobody waits for it.
-    func forget(_ space: AddressSpaceID) {
-        for (id, barrier) in barriers.sorted(by: { $0.key.rawValue < $1.key.rawValue })
-        where barrier.spaces.contains(space) {
-            barriers[id]?.spaces.removeAll { $0 == space }
-            guard barrier.spaces.count == 1 else { continue }
-            barriers[id] = nil
-            pass(barrier)
-        }
     }
 
     /// One of the things that a reply waits for has happened.

@@ -12,12 +12,11 @@ extension SoftGPU {
         memory.creator?.committedCount[memory.adapter.index][group] += 1
         physical.committedBytes[group] += memory.size
         physical.committedCount[group] += 1
-        physical.created.count &+= 1
-        physical.created.bytes &+= memory.size
     }
 
     func uncommit(_ memory: AllocationMemory) {
         takeFromPlace(memory)
+        endOfferInPlace(memory)
         let physical = memory.adapter.physical
         let group = memory.group.rawValue
         memory.machine.committedBytes -= memory.size
@@ -25,8 +24,6 @@ extension SoftGPU {
         memory.creator?.committedCount[memory.adapter.index][group] -= 1
         physical.committedBytes[group] -= memory.size
         physical.committedCount[group] -= 1
-        physical.destroyed.count &+= 1
-        physical.destroyed.bytes &+= memory.size
     }
 
     // MARK: Residency
@@ -62,16 +59,30 @@ extension SoftGPU {
         let adapter = memory.adapter
         let group = memory.group.rawValue
         if let payer = memory.payer {
-            payer.residentBytes[adapter.index][group] -= memory.size
+            changeClaim(of: payer, on: adapter, memory.group) {
+                payer.residentBytes[adapter.index][group] -= memory.size
+            }
             adapter.physical.residentBytes[group] -= memory.size
             adapter.physical.residentCount[group] -= 1
         }
         memory.payer = process
         guard let process else { return }
-        process.residentBytes[adapter.index][group] += memory.size
+        changeClaim(of: process, on: adapter, memory.group) {
+            process.residentBytes[adapter.index][group] += memory.size
+        }
         adapter.physical.residentBytes[group] += memory.size
         adapter.physical.residentCount[group] += 1
         makeRoom(in: adapter.physical, memory.group)
+    }
+
+    /// Changes what a process has resident or reserved, and with it what all have claimed of the segment group.
+    func changeClaim(
+        of process: GuestProcess, on adapter: VirtualAdapter, _ group: SegmentGroup, _ change: () -> Void
+    ) {
+        let before = process.claimedBytes(on: adapter, group)
+        change()
+        adapter.physical.claimedBytes[group.rawValue] += process.claimedBytes(on: adapter, group)
+        adapter.physical.claimedBytes[group.rawValue] -= before
     }
 
     func refreshMappings(of memory: AllocationMemory) {

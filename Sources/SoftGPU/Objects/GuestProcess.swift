@@ -47,6 +47,11 @@ final class GuestProcess {
         gpuFences = Array(repeating: [:], count: machine.adapters.count)
     }
 
+    /// What the process has resident or has reserved, whichever is more.
+    func claimedBytes(on adapter: VirtualAdapter, _ group: SegmentGroup) -> UInt64 {
+        max(residentBytes[adapter.index][group.rawValue], reservedBytes[adapter.index][group.rawValue])
+    }
+
     var devices: [Device] {
         objects.objects.compactMap { if case .device(let device) = $0 { device } else { nil } }
     }
@@ -90,6 +95,11 @@ final class Device {
     }
 
     var isActive: Bool { state == .active && !isTerminating && !isDestroyed }
+
+    /// Address spaces that may show existing system memory that was made on it.
+    var spacesOfGuestPages: [AddressSpace] {
+        allocations.inOrder.filter { $0.isOwner && $0.memory.isExistingSystemMemory }.flatMap(\.memory.spaces)
+    }
 
     /// Whether it has work that runs or waits for nothing but its node.
     var hasRunnableWork: Bool { !isDestroyed && (!runningJobs.isEmpty || queues.contains(where: \.isRunnable)) }

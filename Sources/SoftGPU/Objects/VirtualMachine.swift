@@ -99,6 +99,7 @@ final class VirtualAdapter {
     var handle: D3DKMTHandle?
     /// Why it takes no work, if it takes none.
     var outage: Outage?
+    var isStopped: Bool { outage != nil }
     /// When its work ran into the timeout, within the last window.
     var timeouts: [Instant] = []
     /// Timeouts in all.
@@ -126,10 +127,16 @@ final class PhysicalAdapter {
     /// Bytes and allocations resident per memory segment group.
     var residentBytes: [UInt64] = [0, 0]
     var residentCount: [UInt32] = [0, 0]
+    /// What all processes have resident or have reserved, whichever is more, per memory segment group.
+    var claimedBytes: [UInt64] = [0, 0]
     /// Memory on nobody's residency list whose content is still in its segment, by its id.
     var evictable: [UInt64: AllocationMemory] = [:]
     var evictableBytes: [UInt64] = [0, 0]
     var evictableCount: [UInt32] = [0, 0]
+    /// Memory whose offer is in force and whose content is still in its segment, by its id.
+    var offered: [UInt64: AllocationMemory] = [:]
+    var offeredBytes: [UInt64] = [0, 0]
+    var offeredCount: [UInt32] = [0, 0]
     /// What has left each memory segment group so far.
     var evicted = [EvictedBytes(), EvictedBytes()]
     /// Bytes and allocations that exist per memory segment group.
@@ -142,6 +149,16 @@ final class PhysicalAdapter {
     init(profile: AdapterProfile) {
         self.profile = profile
         nodes = profile.nodes.indices.map { Node(ordinal: $0) }
+    }
+
+    /// Bytes whose content is in a segment, whoever may use them.
+    func bytesInPlace(of group: SegmentGroup) -> UInt64 {
+        residentBytes[group.rawValue] + evictableBytes[group.rawValue] + offeredBytes[group.rawValue]
+    }
+
+    /// Allocations whose content is in a segment.
+    func countInPlace(of group: SegmentGroup) -> UInt32 {
+        residentCount[group.rawValue] + evictableCount[group.rawValue] + offeredCount[group.rawValue]
     }
 
     func size(of group: SegmentGroup) -> UInt64 {

@@ -9,7 +9,7 @@ extension SoftGPU {
     func perform(_ operation: PagingOperation, on queue: PagingQueue) -> (status: NTStatus, fenceValue: UInt64) {
         let device = queue.device
         guard device.process.machine.options.pagingNanoseconds > 0 else {
-            carryOut(operation)
+            carryOut(operation, of: device.process)
             return (.success, queue.completed)
         }
         queue.submitted += 1
@@ -59,7 +59,7 @@ extension SoftGPU {
 
     private func finishNext(of queue: PagingQueue) {
         guard let (value, operation) = queue.operations.popFirst() else { return }
-        carryOut(operation)
+        carryOut(operation, of: queue.device.process)
         queue.completed = value
         signal(queue.fence.object, value, allowsRewind: false)
     }
@@ -80,22 +80,27 @@ extension SoftGPU {
         for queue in device.pagingQueues.inOrder { queue.operations.removeAll() }
     }
 
-    private func carryOut(_ operation: PagingOperation) {
+    private func carryOut(_ operation: PagingOperation, of process: GuestProcess) {
         switch operation {
         case .arrive(let memories):
             for memory in memories {
                 memory.isArriving = false
                 refreshMappings(of: memory)
             }
-        case .map(let space, let start, let end, let mapping, let region):
+        case .map(let space, let start, let end, let mapping, let regions):
             if case .allocation(let allocation, _, _) = mapping.target, allocation.isDestroyed { return }
-            // The range may have been freed since, and be another's by now.
-            guard !space.isClosed, space.isOwned(start, end), space.region(at: start) == region,
-                hasRoom(for: mapping.pieces(length: end - start), in: space)
-            else { return }
-            space.put(start, end, mapping)
+            guard !space.isClosed, hasRoom(for: mapping.pieces(length: end - start), in: space) else { return }
+            for part in space.parts(of: start, end, in: regions) {
+                space.put(part.start, part.end, mapping.advanced(by: part.start - start))
+            }
         case .move(let memory, let group):
-            move(memory, to: group)
+            // Others may have taken the room since.
+            do throws(Refusal) {
+                try checkMove(of: memory, to: group)
+                move(memory, to: group)
+            } catch {
+                report(.info, process, "UpdateAllocationProperty", error.status, error.reason)
+            }
         case .nothing:
             break
         }
@@ -106,8 +111,8 @@ extension SoftGPU {
 enum PagingOperation {
     /// Memory comes in.
     case arrive([AllocationMemory])
-    /// A range shows something; `region` is the one that it begins in, by its id.
-    case map(AddressSpace, start: UInt64, end: UInt64, AddressSpace.Mapping, region: UInt64?)
+    /// A range shows something; `regions` are those that it lies in, by their ids.
+    case map(AddressSpace, start: UInt64, end: UInt64, AddressSpace.Mapping, regions: [UInt64])
     /// Memory goes to another segment.
     case move(AllocationMemory, to: SegmentGroup)
     /// Nothing is to be done, but it is done in turn.

@@ -29,7 +29,8 @@ struct Serve: ParsableCommand {
             "Where guests connect, in place of the configuration file's listeners; may be repeated.",
             discussion: """
                 unix:PATH, vsock:CID:PORT (CID a number or any), hybrid:PATH:PORT (guests of Firecracker or Cloud \
-                Hypervisor, which connect to PATH_PORT), hybrid-dial:PATH:PORT (connect to PATH and ask for PORT).
+                Hypervisor, which connect to PATH_PORT), hybrid-dial:PATH:PORT (connect to PATH and ask for PORT), \
+                ivshmem:PATH (QEMU's ivshmem-doorbell device, for guests with Understudy's bus module).
                 """,
             valueName: "endpoint"),
         transform: { try Endpoint(parsing: $0) })

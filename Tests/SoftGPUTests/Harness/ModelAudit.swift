@@ -26,7 +26,41 @@ struct ModelAudit {
             expect(
                 adapter.committedBytes == committed[index],
                 "committed \(adapter.committedBytes), found \(committed[index])")
+            checkPlaces(of: adapter)
+            checkClaims(on: adapter)
         }
+    }
+
+    /// What is in a segment without being resident.
+    private func checkPlaces(of adapter: PhysicalAdapter) {
+        for group in [SegmentGroup.local, .nonLocal] {
+            let left = adapter.evictable.values.filter { $0.group == group }
+            expect(
+                left.reduce(0) { $0 + $1.size } == adapter.evictableBytes[group.rawValue],
+                "\(adapter.evictableBytes[group.rawValue]) bytes left in place")
+            expect(left.count == Int(adapter.evictableCount[group.rawValue]), "\(left.count) left in place")
+            let offered = adapter.offered.values.filter { $0.group == group }
+            expect(
+                offered.reduce(0) { $0 + $1.size } == adapter.offeredBytes[group.rawValue],
+                "\(adapter.offeredBytes[group.rawValue]) bytes offered in place")
+            expect(offered.count == Int(adapter.offeredCount[group.rawValue]), "\(offered.count) offered in place")
+            expect(
+                left.allSatisfy { !$0.isResident } && offered.allSatisfy { $0.offer != nil && $0.isResident },
+                "resident memory is counted twice")
+        }
+    }
+
+    private func checkClaims(on adapter: PhysicalAdapter) {
+        var claimed: [UInt64] = [0, 0]
+        for machine in host.model.machines.values {
+            for virtual in machine.adapters where virtual.physical === adapter {
+                for process in machine.processes.objects {
+                    claimed[0] += process.claimedBytes(on: virtual, .local)
+                    claimed[1] += process.claimedBytes(on: virtual, .nonLocal)
+                }
+            }
+        }
+        expect(claimed == adapter.claimedBytes, "claimed \(adapter.claimedBytes), found \(claimed)")
     }
 
     private func expect(_ isTrue: Bool, _ what: @autoclosure () -> String) {

@@ -85,6 +85,7 @@ final class TestHost {
 
     func disconnect(_ guest: VirtualGuest) {
         take(.disconnect(guest.id))
+        passBarriersOfClosedSpaces()
         guests[guest.id] = nil
         pages[guest.id] = nil
     }
@@ -103,12 +104,17 @@ final class TestHost {
             Issue.record("there is no job to end")
             return
         }
+        let start = now
+        now += nanoseconds
+        endJob(job, outcome, startedAt: start)
+    }
+
+    /// Ends a job that has run since a time, now.
+    func endJob(_ job: Job, _ outcome: JobOutcome, startedAt start: UInt64) {
         jobs.removeAll { $0.id == job.id }
         aborted.removeAll { $0 == job.id }
         let fences = job.fenceOffsets.map { memory(job.guest, $0) }
-        let started = instant
-        now += nanoseconds
-        take(.endJob(job.id, outcome, fences: fences, startedAt: started))
+        take(.endJob(job.id, outcome, fences: fences, startedAt: Instant(nanoseconds: start)))
     }
 
     func passBarrier() {
@@ -116,7 +122,19 @@ final class TestHost {
             Issue.record("there is no barrier to pass")
             return
         }
-        take(.passBarrier(barriers.removeFirst().id))
+        passBarrier(at: 0)
+    }
+
+    private func passBarrier(at index: Int) {
+        take(.passBarrier(barriers.remove(at: index).id))
+    }
+
+    /// The workers that were told to end are collected.
+    private func passBarriersOfClosedSpaces() {
+        let open = checker.openSpaces
+        while let index = barriers.firstIndex(where: { !$0.spaces.contains(where: open.contains) }) {
+            passBarrier(at: index)
+        }
     }
 
     func fail(_ space: AddressSpaceID, reason: String = "test") { take(.failAddressSpace(space, reason: reason)) }
@@ -171,8 +189,6 @@ final class TestHost {
                 let gone = Set(jobs.filter { $0.space == id }.map(\.id))
                 jobs.removeAll { gone.contains($0.id) }
                 aborted.removeAll { gone.contains($0) }
-                for index in barriers.indices { barriers[index].spaces.removeAll { $0 == id } }
-                barriers.removeAll { $0.spaces.isEmpty }
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)

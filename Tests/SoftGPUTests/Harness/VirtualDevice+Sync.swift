@@ -24,6 +24,7 @@ extension VirtualDevice {
         guard !answer.isShort else { return VirtualFence(handle: .none, global: .none, page: 0, gpuAddress: 0) }
         let reply = answer.fields
         #expect(reply.fenceStorageOffset == 0)
+        process.fencePages[reply.syncObject] = reply.fenceStorageAddress
         return VirtualFence(
             handle: reply.syncObject, global: reply.globalSyncObject, page: reply.fenceStorageAddress,
             gpuAddress: reply.fenceGpuVa)
@@ -48,6 +49,7 @@ extension VirtualDevice {
         request.globalSyncObject = global
         request.flagsValue = flags
         let reply = process.call(request).fields
+        if reply.status == .success { process.fencePages[reply.syncObject] = reply.guestCpuPhysicalAddress }
         return (
             reply.status,
             VirtualFence(

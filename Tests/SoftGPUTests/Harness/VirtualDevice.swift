@@ -26,11 +26,13 @@ struct VirtualDevice {
 
     // MARK: The device
 
+    /// nil while the reply is deferred.
     @discardableResult
-    func destroy() -> NTStatus {
+    func destroy() -> NTStatus? {
         var request = MessageBuilder<DestroyDevice.Request>()
         request.device = handle
-        return status(request)
+        let answer = call(request)
+        return answer.bytes == nil ? nil : answer.fields.status
     }
 
     /// nil while the reply is deferred.
@@ -89,6 +91,9 @@ struct VirtualDevice {
         request.flagsValue = flags
         request.appendPrivateDriverData(data)
         let reply = call(request).fields
+        if reply.status == .success {
+            process.fencePages[reply.hwqueueProgressFence] = reply.hwqueueProgressFenceCpuva
+        }
         return VirtualHwQueue(
             status: reply.status, handle: reply.hwqueue, context: context, fence: reply.hwqueueProgressFence,
             page: reply.hwqueueProgressFenceCpuva, gpuAddress: reply.hwqueueProgressFenceGpuva)
@@ -264,6 +269,7 @@ struct VirtualDevice {
         let answer = call(request)
         guard !answer.isShort else { return VirtualPagingQueue(handle: .none, fence: .none, page: 0) }
         let reply = answer.fields
+        process.fencePages[reply.syncObject] = reply.fenceStoragePhysicalAddress
         return VirtualPagingQueue(
             handle: reply.pagingQueue, fence: reply.syncObject, page: reply.fenceStoragePhysicalAddress)
     }

@@ -22,6 +22,8 @@ final class VirtualGuest {
     private(set) var stateChanges: [UInt64] = []
     /// Events and cookies in one sequence, to check their order.
     private(set) var notifications: [Notification] = []
+    /// Is told of every reply that comes at once: the process that asked, the command, and the reply's bytes.
+    var onReply: ((D3DKMTHandle, String, [UInt8]?) -> Void)?
 
     enum Notification: Hashable {
         case event(UInt64)
@@ -67,6 +69,7 @@ final class VirtualGuest {
         if let reply, !reply.isEmpty, reply.count != required {
             Issue.record("\(Request.name) is answered with \(reply.count) bytes, not \(required)")
         }
+        onReply?(process, Request.name, reply)
         return Answer(bytes: reply)
     }
 

@@ -8,6 +8,8 @@ final class VirtualProcess {
     let guest: VirtualGuest
     let handle: D3DKMTHandle
     let pid: UInt64
+    /// Guest physical addresses of the pages of its fences.
+    var fencePages: [D3DKMTHandle: UInt64] = [:]
 
     init(guest: VirtualGuest, handle: D3DKMTHandle, pid: UInt64) {
         self.guest = guest
@@ -33,9 +35,11 @@ final class VirtualProcess {
         guest.post(request, process: handle, adapter: adapter)
     }
 
+    /// nil while the reply is deferred.
     @discardableResult
-    func destroy() -> NTStatus {
-        return status(MessageBuilder<DestroyProcess.Request>())
+    func destroy() -> NTStatus? {
+        let answer = call(MessageBuilder<DestroyProcess.Request>())
+        return answer.bytes == nil ? nil : answer.fields.status
     }
 
     func createDevice(

@@ -28,7 +28,9 @@ enum SourceTree {
     }()
 
     private static let folders = [".ci", "Fuzz", "Kernels", "Sources", "Tests", "docs", "scripts"]
-    private static let endings = [".swift", ".c", ".h", ".md", ".yml", ".yaml", ".modulemap", ".service"]
+    private static let endings = [
+        ".swift", ".c", ".h", ".cl", ".comp", ".md", ".yml", ".yaml", ".modulemap", ".service", ".sha256",
+    ]
 
     private static func read() -> [SourceFile] {
         var paths = entries(of: "").filter { !isFolder($0) && (isText($0) || !$0.contains(".")) }

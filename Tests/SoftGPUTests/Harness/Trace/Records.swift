@@ -53,6 +53,8 @@ final class ProcessRecord {
     var spaces: [SpaceRecord]
     /// Queues; those with something in them outlive their handles.
     var queues: [QueueRecord] = []
+    /// Bytes by adapter and memory segment group.
+    var reservations: [[Int]: UInt64] = [:]
     /// CPU waits that have not ended.
     var waits: [ObjectIdentifier: WaitRecord] = [:]
 
@@ -61,6 +63,16 @@ final class ProcessRecord {
         self.handle = handle
         self.pid = pid
         spaces = guest.options.adapters.map { _ in SpaceRecord() }
+    }
+
+    /// What counts against its budget; nil where a command has left open where some of it is.
+    func residentBytes(on adapter: Int, _ group: Int) -> UInt64? {
+        var bytes: UInt64 = 0
+        for memory in guest.memories.values where memory.adapter == adapter && memory.payer === self {
+            if memory.hasMoved || memory.isUncertain { return nil }
+            if memory.group == group { bytes += memory.size }
+        }
+        return bytes
     }
 
     var devices: [DeviceRecord] {

@@ -69,6 +69,7 @@ extension TraceChecker {
         case .freeGpuVirtualAddress: free(exchange)
         case .updateGpuVirtualAddress: update(exchange)
         case .queryVideoMemoryInfo: queryVideoMemory(exchange)
+        case .changeVideoMemoryReservation: changeReservation(exchange)
         case .lock2:
             guard exchange.answer(Lock2.Reply.self)?.status.isSuccess == true else { return }
             exchange.read(Lock2.Request.self) { _ = allocation($0.allocation, exchange) }

@@ -258,32 +258,46 @@ extension TraceChecker {
         exchange.read(QueryVideoMemoryInfo.Request.self) { request in
             let group = Int(request.memorySegmentGroup)
             let physical = exchange.guest.options.adapters[adapter].physicalAdapter
-            var used: UInt64 = 0
-            var others: UInt64 = 0
+            var used: [UInt64] = []
+            var claimed: [UInt64] = []
             for guest in guests.values {
-                for memory in guest.memories.values
-                where guest.options.adapters[memory.adapter].physicalAdapter == physical {
-                    guard let payer = memory.payer else { continue }
-                    if memory.hasMoved || memory.isUncertain { return }
-                    guard memory.group == group else { continue }
-                    if payer === process, memory.adapter == adapter {
-                        used += memory.size
-                    } else {
-                        others += memory.size
+                for (index, options) in guest.options.adapters.enumerated() where options.physicalAdapter == physical {
+                    for process in guest.processes.values {
+                        guard let bytes = process.residentBytes(on: index, group) else { return }
+                        used.append(bytes)
+                        claimed.append(max(bytes, process.reservations[[index, group]] ?? 0))
                     }
                 }
             }
+            guard let own = process.residentBytes(on: adapter, group) else { return }
+            let reservation = process.reservations[[adapter, group]] ?? 0
+            let others = claimed.reduce(0, +) - max(own, reservation)
             let profile = options.adapters[physical]
             let size = group == 0 ? profile.localMemory : profile.nonLocalMemory
             let left = size > others ? size - others : 0
-            let budget = max(left > size / 20 ? left - size / 20 : 0, reply.currentReservation)
-            if reply.currentUsage != used {
-                find(.budget, "process \(process.handle) is told that it uses \(reply.currentUsage), not \(used)")
+            let budget = max(left > size / 20 ? left - size / 20 : 0, reservation)
+            if reply.currentReservation != reservation {
+                find(
+                    .budget,
+                    "process \(process.handle) is told that it reserved \(reply.currentReservation), not \(reservation)"
+                )
+            }
+            if reply.currentUsage != own {
+                find(.budget, "process \(process.handle) is told that it uses \(reply.currentUsage), not \(own)")
             }
             if reply.budget != budget {
                 find(.budget, "process \(process.handle) is told a budget of \(reply.budget), not \(budget)")
             }
-            if used + others > size { find(.budget, "\(used + others) bytes are resident in \(size)") }
+            let sum = used.reduce(0, +)
+            if sum > size { find(.budget, "\(sum) bytes are resident in \(size)") }
+        }
+    }
+
+    func changeReservation(_ exchange: Exchange) {
+        guard exchange.isCarriedOut, let adapter = exchange.adapter else { return }
+        exchange.read(ChangeVideoMemoryReservation.Request.self) { request in
+            let place = [adapter, Int(request.memorySegmentGroup)]
+            exchange.process?.reservations[place] = request.reservation
         }
     }
 }

@@ -144,6 +144,7 @@ final class TraceChecker {
             if let options = guests[id]?.options { guests[id] = GuestRecord(id: id, options: options) }
         default: break
         }
+        workers.settleDepartures()
     }
 
     private func leave(_ guest: GuestRecord) {
@@ -188,7 +189,9 @@ final class TraceChecker {
         case .unmap(let id, let address, let length): workers.unmap(id, address, length)
         case .barrier(let id, let spaces): workers.barrier(id, spaces)
         case .discard(let id, let span):
-            expectOwn(id, "a release")
+            if guests[id] == nil, !workers.isLeaving(id), step.guest != id {
+                find(.isolation, "a release for \(id), which is not there")
+            }
             workers.discard(id, span)
             if let guest = guests[id] { discarded(guest, span) }
         case .run(let job):

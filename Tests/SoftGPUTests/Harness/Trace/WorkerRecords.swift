@@ -33,12 +33,22 @@ struct WorkerRecords {
 
     private struct Barrier {
         let order: Int
-        var spaces: [AddressSpaceID]
+        let spaces: [AddressSpaceID]
+        let guest: GuestID?
+    }
+
+    /// A guest that has left or begun anew: what it had comes back when these barriers have passed.
+    private struct Departure {
+        var barriers: Set<BarrierID>
+        var owed: [GuestFile: RangeMap<Void>]
     }
 
     private(set) var workers: [AddressSpaceID: Worker] = [:]
     private(set) var running: [JobID: Job] = [:]
     private var closed: Set<AddressSpaceID> = []
+    /// Workers that were told to end and have not been collected: they may still touch what they had.
+    private var departing: [AddressSpaceID: Worker] = [:]
+    private var departures: [(guest: GuestID, departure: Departure)] = []
     private var barriers: [BarrierID: Barrier] = [:]
     /// What workers were shown and has not been given back.
     private var shown: [GuestFile: RangeMap<Void>] = [:]
@@ -71,13 +81,10 @@ struct WorkerRecords {
     }
 
     mutating func close(_ id: AddressSpaceID) {
-        if workers.removeValue(forKey: id) == nil { complain("\(id) is closed but not open") }
+        guard let worker = workers.removeValue(forKey: id) else { return complain("\(id) is closed but not open") }
+        departing[id] = worker
         closed.insert(id)
         running = running.filter { $0.value.space != id }
-        for (barrier, record) in barriers {
-            let left = record.spaces.filter { $0 != id }
-            barriers[barrier] = left.isEmpty ? nil : Barrier(order: record.order, spaces: left)
-        }
     }
 
     mutating func map(_ id: AddressSpaceID, _ address: UInt64, _ length: UInt64, _ span: MemorySpan?) {
@@ -108,16 +115,20 @@ struct WorkerRecords {
 
     mutating func barrier(_ id: BarrierID, _ spaces: [AddressSpaceID]) {
         if spaces.isEmpty { complain("a barrier on nothing") }
-        for space in spaces where workers[space] == nil && !closed.contains(space) {
-            complain("a barrier on \(space), which is not open")
+        for space in spaces where workers[space] == nil && departing[space] == nil {
+            complain("a barrier on \(space), which has no worker")
         }
         order += 1
-        barriers[id] = Barrier(order: order, spaces: spaces)
+        let guest = spaces.lazy.compactMap { [workers, departing] in (workers[$0] ?? departing[$0])?.guest }.first
+        if barriers.updateValue(Barrier(order: order, spaces: spaces, guest: guest), forKey: id) != nil {
+            complain("\(id) is asked for twice")
+        }
     }
 
     mutating func pass(_ id: BarrierID) {
         guard let barrier = barriers.removeValue(forKey: id) else { return }
         for space in barrier.spaces {
+            departing[space] = nil
             for (file, ranges) in workers[space]?.leaving ?? [:] {
                 var left = RangeMap<Int>()
                 for entry in ranges.entries where entry.value > barrier.order {
@@ -126,19 +137,48 @@ struct WorkerRecords {
                 workers[space]?.leaving[file] = left.isEmpty ? nil : left
             }
         }
+        for index in departures.indices { departures[index].departure.barriers.remove(id) }
     }
+
+    /// After a step: guests that have left and whose barriers have passed have nothing any more.
+    mutating func settleDepartures() {
+        for (guest, departure) in departures where departure.barriers.isEmpty {
+            for (file, ranges) in departure.owed {
+                for range in ranges.entries {
+                    complain(
+                        "\(range.length) bytes from \(range.start) of \(file.file) of \(guest) were not given back",
+                        .release)
+                }
+            }
+        }
+        departures.removeAll { $0.departure.barriers.isEmpty }
+    }
+
+    /// Whether something of a guest that has left is still to come back.
+    func isLeaving(_ guest: GuestID) -> Bool { departures.contains { $0.guest == guest } }
 
     mutating func discard(_ guest: GuestID, _ span: MemorySpan) {
         for (space, address) in seen(guest, span) {
             complain("\(span) is given back while \(space) has it at \(address)")
         }
-        for (id, worker) in workers where worker.guest == guest {
+        for (id, worker) in departing where worker.guest == guest {
+            let isSeen = worker.mappings.entries.contains { entry in
+                guard let seen = entry.value, seen.file == span.file else { return false }
+                return seen.offset < span.offset + span.length && span.offset < seen.offset + entry.length
+            }
+            if isSeen { complain("\(span) is given back before \(id), which had it, is gone", .release) }
+        }
+        for (id, worker) in workers.merging(departing, uniquingKeysWith: { worker, _ in worker })
+        where worker.guest == guest {
             if let ranges = worker.leaving[span.file], !ranges.isFree(span.offset, span.offset + span.length) {
                 complain("\(span) is given back before \(id) has confirmed that it is gone", .release)
             }
         }
-        _ = shown[GuestFile(guest: guest, file: span.file)]?.carve(span.offset, span.offset + span.length) { value, _ in
-            value
+        let file = GuestFile(guest: guest, file: span.file)
+        let end = span.offset + span.length
+        _ = shown[file]?.carve(span.offset, end) { value, _ in value }
+        for index in departures.indices {
+            _ = departures[index].departure.owed[file]?.carve(span.offset, end) { value, _ in value }
         }
     }
 
@@ -163,15 +203,16 @@ struct WorkerRecords {
         return found
     }
 
-    /// Everything that a guest had must have come back.
+    /// A guest has left or begins anew: everything that it had must come back.
     mutating func guestLeft(_ guest: GuestID) {
         for (id, worker) in workers where worker.guest == guest { complain("\(id) is open after its guest left") }
+        var departure = Departure(barriers: [], owed: [:])
+        for (id, barrier) in barriers where barrier.guest == guest { departure.barriers.insert(id) }
         for (file, ranges) in shown where file.guest == guest {
-            for range in ranges.entries {
-                complain("\(range.length) bytes from \(range.start) of \(file.file) were not given back", .release)
-            }
+            departure.owed[file] = ranges
             shown[file] = nil
         }
+        departures.append((guest, departure))
         views = views.filter { $0.key.file.guest != guest }
     }
 
