@@ -9,7 +9,9 @@ final class FenceRecord {
     let event: UInt64
     /// What its pages show.
     private(set) var value: UInt64
-    var opens: [FenceOpen] = []
+    private(set) var opens: [ObjectIdentifier: FenceOpen] = [:]
+    /// How many of them do not go with the step at hand.
+    private var living = 0
     /// Signals that are queued and may raise it.
     var signals: [SignalRecord] = []
     /// Of a paging queue: values that replies have promised and that have not come.
@@ -35,8 +37,20 @@ final class FenceRecord {
     }
 
     /// Whether its value is to be seen.
-    var isKnown: Bool { isMonitored && !wasHidden && opens.contains { !$0.isClosing } }
+    var isKnown: Bool { isMonitored && !wasHidden && living > 0 }
     var isNamed: Bool { ntNames > 0 }
+
+    func add(_ open: FenceOpen) {
+        opens[ObjectIdentifier(open)] = open
+        living += 1
+    }
+
+    func beginClosing(_ open: FenceOpen) {
+        if !open.isClosing { living -= 1 }
+        open.isClosing = true
+    }
+
+    func remove(_ open: FenceOpen) { opens[ObjectIdentifier(open)] = nil }
 
     /// A CPU wait names it.
     func add(_ wait: WaitRecord, _ index: Int) {

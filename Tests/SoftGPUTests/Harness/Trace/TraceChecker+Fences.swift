@@ -37,7 +37,7 @@ extension TraceChecker {
         let guest = device.process.guest
         let offset = fence.isMonitored ? page &- guest.windowBase : nil
         let open = FenceOpen(handle: handle, fence: fence, device: device, page: offset, isQueues: isQueues)
-        fence.opens.append(open)
+        fence.add(open)
         give(handle, to: device.process, .fence(open))
         if let offset {
             if guest.pages[offset] != nil || guest.leavingPages.contains(offset) {
@@ -71,12 +71,12 @@ extension TraceChecker {
 
     /// A handle to a fence goes: what waits through it need not wait any longer.
     func close(_ open: FenceOpen) {
-        open.isClosing = true
+        open.fence.beginClosing(open)
         for wait in open.process.waits.values where wait.opens.contains(where: { $0 === open }) { release(wait) }
         step.endings.append {
             let fence = open.fence
             let guest = open.process.guest
-            fence.opens.removeAll { $0 === open }
+            fence.remove(open)
             if let page = open.page, guest.pages[page] === open {
                 guest.pages[page] = nil
                 guest.leavingPages.insert(page)
@@ -290,7 +290,7 @@ extension TraceChecker {
         for fence in fences {
             let hasSignal =
                 step.signals.contains { $0.fence === fence } || fence.signals.contains { mayTakeEffect($0) }
-            if hasSignal { return fence.opens.first?.process }
+            if hasSignal { return fence.opens.values.first?.process }
         }
         if let wait = waits.first {
             let values = zip(wait.opens, wait.targets).map { "\($0.fence.value) of \($1)" }
