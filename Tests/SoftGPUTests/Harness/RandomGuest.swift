@@ -11,6 +11,7 @@ final class RandomGuest {
     private var guests: [VirtualGuest] = []
     private var processes: [Member] = []
     private(set) var commands = 0
+    private var commandBuffers: UInt64 = 0
 
     /// A process with all the handles that it was ever given.
     private final class Member {
@@ -46,7 +47,9 @@ final class RandomGuest {
 
     private func addGuest() {
         let kind = random.below(4)
+        let isAsync = random.chance(50)
         let guest = host.start(version: kind == 0 ? .v27 : .v40, ioSpaceBytes: 2 << 20, localBytes: 8 << 20) {
+            $0.asyncMessages = isAsync
             $0.pagingNanoseconds = kind == 1 ? 5_000 : 0
             $0.allowsNonResidentAccess = kind == 2
             $0.limits.memory = 6 << 20
@@ -56,12 +59,17 @@ final class RandomGuest {
             $0.limits.mappingsPerAddressSpace = 120
             $0.limits.sharedObjects = 20
         }
+        giveMemory(to: guest)
+        guests.append(guest)
+    }
+
+    /// Some guests share their memory, and all have a list of pages for existing system memory.
+    private func giveMemory(to guest: VirtualGuest) {
         if random.chance(50) {
             host.take(.shareMemory(guest.id, [GuestMemoryRegion(base: 0, length: 16 << 20)]))
         }
         host.take(
             .createGPADL(guest.id, id: 1, [GuestPhysicalRange(byteOffset: 0, byteCount: 8192, pages: [3, 9])]))
-        guests.append(guest)
     }
 
     // MARK: Choices
@@ -115,7 +123,9 @@ final class RandomGuest {
         case 200..<202: host.advance(by: 30_000_000_000)
         case 202..<204: discardOffers()
         case 204: replaceGuest()
-        case 205..<211: destroyProcess()
+        case 205: resetGuest()
+        case 206: if let guest = pick(guests) { guest.openAdapter(random.below(2)) }
+        case 207..<211: destroyProcess()
         case 211..<240: if processes.count < 8 { createProcess() }
         case 240..<242: failSpace()
         case 242..<262: sendGarbage()
@@ -273,15 +283,22 @@ final class RandomGuest {
     }
 
     private func submit(_ member: Member, _ device: VirtualDevice) {
-        let request = VirtualDevice.submission(to: [handle(member.contexts, member)], isNull: random.chance(20))
+        let request = VirtualDevice.submission(
+            to: [handle(member.contexts, member)], at: newCommandBuffer(), isNull: random.chance(20))
         switch random.below(10) {
         case 0..<5: device.status(request)
         case 5 where device.guest.version == .v40: member.process.post(request, adapter: device.adapter)
         default:
             guard let queue = pick(member.hwQueues) else { return }
             member.progress += 1
-            device.submit(to: queue, progress: member.progress)
+            device.submit(to: queue, progress: member.progress, at: newCommandBuffer())
         }
+    }
+
+    /// An address that tells the command buffer from all others.
+    private func newCommandBuffer() -> UInt64 {
+        commandBuffers += 1
+        return 0x1_0000_0000 + commandBuffers * 8
     }
 
     private func synchronize(_ member: Member, _ device: VirtualDevice) {
@@ -328,7 +345,7 @@ final class RandomGuest {
 
     private func share(_ member: Member, _ device: VirtualDevice) {
         let guest = device.guest.id
-        switch random.below(8) {
+        switch random.below(9) {
         case 0..<3:
             guard let name = pick(fenceNames[guest] ?? []) else { return }
             let (status, fence) = device.open(name.global, flags: UInt32(random.below(16)) << 4)
@@ -340,8 +357,17 @@ final class RandomGuest {
             member.resources.append(opened.resource)
         case 5: handleNames[guest, default: []].append(member.process.share(fence(member)))
         case 6: if let name = pick(handleNames[guest] ?? []) { _ = member.process.unshare(name) }
+        case 7: reserveMemory(member, device)
         default: _ = member.process.videoMemory(UInt32(random.below(3)), adapter: device.adapter)
         }
+    }
+
+    private func reserveMemory(_ member: Member, _ device: VirtualDevice) {
+        var request = MessageBuilder<ChangeVideoMemoryReservation.Request>()
+        request.adapter = device.guest.adapterHandles[device.adapter]
+        request.memorySegmentGroup = UInt32(random.below(3))
+        request.reservation = UInt64(random.below(64)) << 20
+        device.status(request)
     }
 
     // MARK: The world
@@ -390,17 +416,26 @@ final class RandomGuest {
         addGuest()
     }
 
+    /// A driver that begins anew on the same guest.
+    private func resetGuest() {
+        guard let guest = pick(guests) else { return }
+        processes.removeAll { $0.process.guest === guest }
+        fenceNames[guest.id] = nil
+        handleNames[guest.id] = nil
+        host.take(.reset(guest.id))
+        host.take(.negotiate(guest.id, guest.version))
+        guest.startUp()
+        giveMemory(to: guest)
+    }
+
     /// A message of the table with random bytes in its fields.
     private func sendGarbage() {
         guard let guest = pick(guests), let member = pick(processes.filter { $0.process.guest === guest }) else {
             return
         }
-        // Waits and destructions made of garbage would escape the checker's books.
-        let untracked: Set = [
-            "WaitForSyncObjectFromCpu", "DestroyProcess", "DestroyDevice", "DestroySyncObject", "DestroyPagingQueue",
-            "DestroyHwQueue", "DestroyContext", "CloseAdapter", "SetIoSpaceRegion", "SignalSyncObject", "CreateProcess",
-        ]
-        guard let message = pick(MessageTable.all.filter { !untracked.contains($0.name) }) else { return }
+        // An adapter that is closed or an IO space that moves would leave nothing else to do.
+        let rare: Set = ["CloseAdapter", "SetIoSpaceRegion", "DestroyProcess", "CreateProcess"]
+        guard let message = pick(MessageTable.all), !rare.contains(message.name) || random.chance(10) else { return }
         var bytes = [UInt8](repeating: 0, count: message.request.size + random.below(64))
         for index in 24..<bytes.count where random.chance(20) { bytes[index] = UInt8(random.below(256)) }
         let handles = member.allocations + member.contexts + member.fences.map(\.handle) + member.devices.map(\.handle)
