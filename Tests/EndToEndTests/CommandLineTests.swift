@@ -63,6 +63,8 @@ import Testing
         Mistake(arguments: listen + ["--log-level", "loud"], names: ["--log-level", "debug"]),
         Mistake(arguments: listen + ["--memory", "0"], names: ["--memory", "1048576"]),
         Mistake(arguments: listen + ["--memory", "-1"], names: ["--memory"]),
+        Mistake(arguments: listen + ["--adapter", "defualt"], names: ["--adapter", "'default'"]),
+        Mistake(arguments: listen + ["--adapter-profiles", "x"], names: ["--adapter-profiles", "with --adapter"]),
         Mistake(arguments: listen + ["--lanes", "65"], names: ["--lanes", "64"]),
         Mistake(arguments: listen + ["--lanes", "x"], names: ["--lanes"]),
         Mistake(arguments: listen + ["--timeout", "86400001"], names: ["--timeout", "86400000"]),

@@ -243,7 +243,7 @@ import Testing
         host.endJob()
     }
 
-    @Test func discardedContentIsTold() {
+    @Test func discardedContentIsTold() throws {
         let made = device.allocate(65536, count: 2) { $0.flagsCreateResource = true }
         let other = device.allocate(65536)
         #expect(offer([made.resource], areResources: true) == .success)
@@ -251,11 +251,11 @@ import Testing
         host.clearTrace()
         host.take(.discardOffers(guest.id))
         #expect(host.trace.count { if case .discard = $0 { true } else { false } } == 3)
-        #expect(guest.machine?.committedBytes == 2 * 65536)
+        #expect(try #require(guest.machine).committedBytes == 2 * 65536)
         #expect(reclaim([made.resource], areResources: true).results == [1])
         let returned = reclaim([other])
         #expect(returned.status == .success && returned.results == [1])
-        #expect(guest.machine?.committedBytes == 3 * 65536)
+        #expect(try #require(guest.machine).committedBytes == 3 * 65536)
         #expect(offer([other]) == .success)
         #expect(reclaim([other], wantsResults: false).results == [0])
     }

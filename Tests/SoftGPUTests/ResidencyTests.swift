@@ -66,7 +66,7 @@ import Testing
     }
 
     /// Of 64 MiB a process alone may have 95 %; with CantTrimFurther all.
-    @Test func budgetThenCantTrimFurther() {
+    @Test func budgetThenCantTrimFurther() throws {
         let budget = process.videoMemory(0)!.budget
         let size = 64 * Self.megabyte
         #expect(budget == size - size / 20)
@@ -76,7 +76,7 @@ import Testing
         let refused = device.makeResident([second], on: queue)
         #expect(refused.status == .noMemory)
         #expect(refused.numBytesToTrim == 64 * Self.megabyte - budget)
-        #expect(process.videoMemory(0)?.currentUsage == 40 * Self.megabyte)
+        #expect(try #require(process.videoMemory(0)).currentUsage == 40 * Self.megabyte)
         #expect(device.makeResident([second], on: queue, flags: 1).status == .success)
         #expect(device.evict([]) == 64 * Self.megabyte - budget)
         let third = device.allocate(4096)

@@ -51,12 +51,12 @@ import Testing
         #expect(guest.machine?.shareableObjects == 0)
     }
 
-    @Test func resourceOutlivesItsCreator() {
+    @Test func resourceOutlivesItsCreator() throws {
         let shared = device.allocateShared(65536, count: 2, flags: VirtualDevice.cpuVisible)
         let address = device.lock(shared.handles[0]).address
         let name = process.share(shared.resource)
         #expect(process.destroy() == .success)
-        #expect(guest.machine?.committedBytes == 2 * 65536)
+        #expect(try #require(guest.machine).committedBytes == 2 * 65536)
         #expect(opener.openResource(name, count: 1).handles.isEmpty)
         let opened = opener.openResource(name, count: 2)
         #expect(opened.handles.count == 2)

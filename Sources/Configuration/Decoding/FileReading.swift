@@ -3,6 +3,8 @@ final class FileReading {
     /// As it was named.
     let name: String
     let files: any ConfigurationFiles
+    /// Whether problems are in a line of it.
+    private let hasLines: Bool
     /// Lines of the values that the file has, by path.
     private(set) var lines: [String: Int] = [:]
     private(set) var problems: [ConfigurationProblem] = []
@@ -10,9 +12,10 @@ final class FileReading {
     /// More are counted, not listed.
     private static let maximumProblems = 20
 
-    init(name: String, files: any ConfigurationFiles) {
+    init(name: String, files: any ConfigurationFiles, hasLines: Bool = true) {
         self.name = name
         self.files = files
+        self.hasLines = hasLines
     }
 
     /// The whole file.
@@ -38,7 +41,7 @@ final class FileReading {
     }
 
     func report(line: Int?, path: String, _ text: String) {
-        problems.append(ConfigurationProblem(file: name, line: line, path: path, text: text))
+        problems.append(ConfigurationProblem(file: name, line: hasLines ? line : nil, path: path, text: text))
     }
 
     /// Takes over the problems of a file that this one names.

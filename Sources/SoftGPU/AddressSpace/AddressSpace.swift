@@ -192,8 +192,8 @@ final class AddressSpace {
 
     // MARK: Mappings
 
-    /// Whether a driver protection goes against another in `offset..<end` of an allocation: what is mapped with a unique
-    /// one (bit 63) can be mapped with no other (docs/protocol/semantics.md 11, CMD 17).
+    /// Whether a driver protection goes against another in `offset..<end` of an allocation: what is mapped with a
+    /// unique one (bit 63) can be mapped with no other (docs/protocol/semantics.md 11, CMD 17).
     func isForbidden(_ protection: UInt64, of allocation: Allocation, _ offset: UInt64, _ end: UInt64) -> Bool {
         allocation.mappedStarts.contains { start in
             guard let entry = mappings.entry(containing: start), case .allocation(_, let other, _) = entry.value.target

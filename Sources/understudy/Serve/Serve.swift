@@ -76,7 +76,7 @@ struct Serve: ParsableCommand {
             throw ValidationError(
                 "Nowhere to listen: give --listen, such as unix:/tmp/gpu.sock, or 'listeners' in --config")
         }
-        adapter.apply(to: &settings)
+        try adapter.apply(to: &settings)
         guest.apply(to: &settings)
         if let control { settings.control.path = control }
         if let logLevel { settings.log.level = logLevel }
@@ -86,6 +86,19 @@ struct Serve: ParsableCommand {
 
 /// What every guest finds.
 struct AdapterArguments: ParsableArguments {
+    @Option(
+        name: .customLong("adapter"),
+        help: ArgumentHelp(
+            "An adapter's profile, such as compute, in place of the configuration file's adapters; may be repeated.",
+            valueName: "profile"))
+    var profiles: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "The folder of the profiles of --adapter, in place of the configuration file's; without either 'adapters'.",
+            valueName: "folder"))
+    var adapterProfiles: String?
+
     @Option(help: ArgumentHelp("Mebibytes of each adapter's memory, and as much of shared memory.", valueName: "MiB"))
     var memory: UInt64?
 
@@ -106,10 +119,14 @@ struct AdapterArguments: ParsableArguments {
             throw ValidationError("--memory \(memory): 1 to 1048576 MiB")
         }
         if let lanes, !(0...64).contains(lanes) { throw ValidationError("--lanes \(lanes): 0 to 64") }
+        if let adapterProfiles, profiles.isEmpty {
+            throw ValidationError("--adapter-profiles '\(adapterProfiles)': only together with --adapter")
+        }
         if let timeout, timeout > 86_400_000 { throw ValidationError("--timeout \(timeout): 0 to 86400000 ms") }
     }
 
-    func apply(to settings: inout Settings) {
+    func apply(to settings: inout Settings) throws {
+        if !profiles.isEmpty { try settings.replaceAdaptersOrExit(with: profiles, in: adapterProfiles) }
         for index in settings.adapters.indices {
             if let memory {
                 settings.adapters[index].memory = memory << 20
