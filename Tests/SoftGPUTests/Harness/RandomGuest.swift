@@ -26,8 +26,15 @@ final class RandomGuest {
         var resources: [D3DKMTHandle] = []
         var ranges: [(base: UInt64, size: UInt64)] = []
         var progress: UInt64 = 0
+        /// By device.
+        var cookies: [D3DKMTHandle: UInt64] = [:]
 
         init(_ process: VirtualProcess) { self.process = process }
+
+        /// Whether the guest has heard so.
+        func isLost(_ device: VirtualDevice) -> Bool {
+            cookies[device.handle].map(process.guest.stateChanges.contains) ?? false
+        }
     }
 
     /// Names that processes of a guest pass to each other.
@@ -131,7 +138,9 @@ final class RandomGuest {
         case 242..<262: sendGarbage()
         default:
             guard let member = pick(processes) else { return createProcess() }
-            guard let device = pick(member.devices), !random.chance(3) else { return createDevice(member) }
+            guard let device = pick(member.devices), !random.chance(2) else { return createDevice(member) }
+            // A lost device is of use for a while, to see what it refuses.
+            if member.isLost(device), random.chance(30) { return destroy(device, of: member) }
             act(member, device)
         }
     }
@@ -158,7 +167,19 @@ final class RandomGuest {
     private func createDevice(_ member: Member) {
         let device = member.process.createDevice(
             adapter: random.below(2), cookie: UInt64(commands), disablesTimeout: random.chance(20))
-        if device.handle != .none { member.devices.append(device) }
+        guard device.handle != .none else { return }
+        member.devices.append(device)
+        member.cookies[device.handle] = UInt64(commands)
+        // What most of what follows needs.
+        for node in 0..<2 { member.contexts.append(device.createContext(node: UInt32(node))) }
+        member.pagingQueues.append(device.createPagingQueue())
+        for _ in 0..<3 { member.fences.append(device.createFence()) }
+        for _ in 0..<2 { makeMemory(member, device) }
+    }
+
+    private func destroy(_ device: VirtualDevice, of member: Member) {
+        device.destroy()
+        member.devices.removeAll { $0.handle == device.handle }
     }
 
     private func makeObject(_ member: Member, _ device: VirtualDevice) {
@@ -325,21 +346,19 @@ final class RandomGuest {
     }
 
     private func destroySomething(_ member: Member, _ device: VirtualDevice) {
-        switch random.below(20) {
-        case 0..<6:
+        switch random.below(50) {
+        case 0..<18:
             let list = [handle(member.allocations, member)]
             let resource = random.chance(30) ? handle(member.resources, member) : .none
             device.destroyAllocations(resource == .none ? list : [], resource: resource, flags: UInt32(random.below(4)))
-        case 6..<11:
+        case 18..<36:
             _ = member.process.destroySyncObject(random.chance(20) ? handle(member.others, member) : fence(member))
-        case 11..<13: device.destroyContext(handle(member.contexts, member))
-        case 13..<15: if let queue = pick(member.hwQueues) { device.destroyHwQueue(queue) }
-        case 15: if let queue = pick(member.pagingQueues) { device.destroyPagingQueue(queue) }
-        case 16: device.markAsError()
-        case 17: _ = device.flush(reason: UInt32(random.below(3)) + 3)
-        default:
-            device.destroy()
-            member.devices.removeAll { $0.handle == device.handle }
+        case 36..<40: device.destroyContext(handle(member.contexts, member))
+        case 40..<44: if let queue = pick(member.hwQueues) { device.destroyHwQueue(queue) }
+        case 44: if let queue = pick(member.pagingQueues) { device.destroyPagingQueue(queue) }
+        case 45: device.markAsError()
+        case 46..<49: _ = device.flush(reason: random.chance(20) ? 4 : 3)
+        default: destroy(device, of: member)
         }
     }
 

@@ -12,6 +12,19 @@ struct WorkerRecords {
         var mappings = RangeMap<MemorySpan?>()
         /// What it could see before an unmap that no barrier has confirmed: when that was, in the order of all.
         var leaving: [MemoryFile: RangeMap<Int>] = [:]
+        /// When it was told to end, in the same order.
+        var end: Int?
+
+        /// All that was unmapped until then is gone.
+        mutating func confirm(until order: Int) {
+            for (file, ranges) in leaving {
+                var left = RangeMap<Int>()
+                for entry in ranges.entries where entry.value > order {
+                    left.insert(entry.start, entry.end, entry.value)
+                }
+                leaving[file] = left.isEmpty ? nil : left
+            }
+        }
     }
 
     private struct GuestFile: Hashable {
@@ -82,7 +95,9 @@ struct WorkerRecords {
 
     mutating func close(_ id: AddressSpaceID) {
         guard let worker = workers.removeValue(forKey: id) else { return complain("\(id) is closed but not open") }
+        order += 1
         departing[id] = worker
+        departing[id]?.end = order
         closed.insert(id)
         running = running.filter { $0.value.space != id }
     }
@@ -128,14 +143,9 @@ struct WorkerRecords {
     mutating func pass(_ id: BarrierID) {
         guard let barrier = barriers.removeValue(forKey: id) else { return }
         for space in barrier.spaces {
-            departing[space] = nil
-            for (file, ranges) in workers[space]?.leaving ?? [:] {
-                var left = RangeMap<Int>()
-                for entry in ranges.entries where entry.value > barrier.order {
-                    left.insert(entry.start, entry.end, entry.value)
-                }
-                workers[space]?.leaving[file] = left.isEmpty ? nil : left
-            }
+            workers[space]?.confirm(until: barrier.order)
+            departing[space]?.confirm(until: barrier.order)
+            if let end = departing[space]?.end, end < barrier.order { departing[space] = nil }
         }
         for index in departures.indices { departures[index].departure.barriers.remove(id) }
     }
