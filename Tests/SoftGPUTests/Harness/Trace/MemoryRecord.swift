@@ -72,9 +72,14 @@ final class MemoryRecord {
     struct Lingering {
         let process: ProcessRecord
         let ends: [(queue: QueueRecord, position: Int)]
+        /// What was on a worker: it may take a while to stop after its device is lost.
+        let jobs: [JobID]
 
         /// Whether all of it is done for sure.
-        var isOver: Bool { ends.allSatisfy { $0.queue.isDead || $0.queue.first >= $0.position } }
+        func isOver(running: [JobID: Job]) -> Bool {
+            ends.allSatisfy { $0.queue.isDead || $0.queue.first >= $0.position }
+                && jobs.allSatisfy { running[$0] == nil }
+        }
     }
 }
 

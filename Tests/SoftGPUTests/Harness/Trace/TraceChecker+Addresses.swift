@@ -169,7 +169,7 @@ extension TraceChecker {
             fence.arriving.removeAll { $0.arrivals.isEmpty }
         }
         lingering.removeAll { memory in
-            memory.lingering.removeAll(where: \.isOver)
+            memory.lingering.removeAll { $0.isOver(running: workers.running) }
             guard memory.lingering.isEmpty else { return false }
             step.memories.append(memory)
             return true

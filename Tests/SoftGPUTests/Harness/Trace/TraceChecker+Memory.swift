@@ -158,9 +158,10 @@ extension TraceChecker {
     /// Work that is queued may still see memory that goes.
     private func linger(_ memory: MemoryRecord, behind device: DeviceRecord) {
         let ends = device.process.queues.filter { $0.device === device && !$0.packets.isEmpty }
-        guard !ends.isEmpty else { return }
+        let running = jobs.filter { $0.value.queue.device === device && workers.running[$0.key] != nil }.map(\.key)
+        guard !ends.isEmpty || !running.isEmpty else { return }
         memory.lingering.append(
-            MemoryRecord.Lingering(process: device.process, ends: ends.map { ($0, $0.end) }))
+            MemoryRecord.Lingering(process: device.process, ends: ends.map { ($0, $0.end) }, jobs: running))
         lingering.append(memory)
     }
 
