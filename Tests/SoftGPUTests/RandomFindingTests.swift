@@ -30,4 +30,23 @@ import Testing
         #expect(host.model.adapters[0].offeredBytes == [0, 0])
         ModelAudit(host: host).run()
     }
+
+    /// A reply that waits for a worker is nobody's when the guest has gone or begun anew: in the next connection its
+    /// transaction may be another request's (docs/protocol/semantics.md 1.4).
+    @Test(arguments: [false, true]) func repliesDieWithTheirConnection(stays: Bool) {
+        let guest = host.start()
+        host.take(.shareMemory(guest.id, [GuestMemoryRegion(base: 0, length: 1 << 20)]))
+        let device = guest.createProcess().createDevice()
+        let queue = device.createPagingQueue()
+        let allocation = device.allocateExisting(4096)
+        #expect(device.setPages(allocation, [5]) == .success)
+        device.makeResident([allocation], on: queue)
+        #expect(device.map(allocation, on: queue, pages: 1).status == .success)
+        host.passesBarriers = false
+        #expect(device.destroyAllocations([allocation]) == nil)
+        host.clearTrace()
+        if stays { host.take(.reset(guest.id)) } else { host.disconnect(guest) }
+        while !host.barriers.isEmpty { host.passBarrier() }
+        #expect(!host.trace.contains { if case .complete = $0 { true } else { false } })
+    }
 }

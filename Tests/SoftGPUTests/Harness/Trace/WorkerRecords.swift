@@ -72,6 +72,10 @@ struct WorkerRecords {
     var complaints: [(rule: Finding.Rule, text: String)] = []
 
     var openSpaces: [AddressSpaceID] { workers.keys.sorted() }
+    func hasWork(of guest: GuestID) -> Bool {
+        running.values.contains { $0.guest == guest } || barriers.values.contains { $0.guest == guest }
+    }
+
     var hasWork: Bool { !running.isEmpty || !barriers.isEmpty }
 
     /// What a worker has at an address: nil nothing, `.some(nil)` zeros.
