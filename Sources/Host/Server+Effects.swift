@@ -14,7 +14,7 @@ extension Server {
             sessions[guest]?.notify(bytes)
         case .storeFence(let guest, let offset, let value):
             sessions[guest]?.storeFence(value, at: offset)
-        case .openAddressSpace(let id, let guest):
+        case .openAddressSpace(let id, let guest, _, _):
             openSpace(id, guest)
         case .closeAddressSpace(let id):
             closeSpace(id)

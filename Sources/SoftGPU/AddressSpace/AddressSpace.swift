@@ -302,7 +302,8 @@ final class AddressSpace {
     func open() {
         guard !isOpen, !isClosed else { return }
         isOpen = true
-        effects.append(.openAddressSpace(id, process.machine.id))
+        effects.append(
+            .openAddressSpace(id, process.machine.id, process: process.handle, adapter: adapter.index))
         for entry in mappings.entries where isShown(entry.value) { show(entry.start, entry.end, entry.value) }
     }
 

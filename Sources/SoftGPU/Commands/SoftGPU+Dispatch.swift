@@ -3,7 +3,9 @@ import DXGProtocol
 /// From a packet to the handler of its command, and from the handler's answer to the completion.
 extension SoftGPU {
     func dispatch(_ data: RawSpan, from machine: VirtualMachine, on channel: Channel, transaction: UInt64?) {
-        let completion = transaction.map { Completion(guest: machine.id, channel: channel, transaction: $0) }
+        let completion = transaction.map {
+            Completion(guest: machine.id, connection: machine.connection, channel: channel, transaction: $0)
+        }
         guard data.byteCount <= Self.maximumMessageLength else {
             reportPacket(machine, "", "a message of \(data.byteCount) bytes")
             return complete(completion, [])
@@ -48,8 +50,9 @@ extension SoftGPU {
         }
     }
 
+    /// Answers a request, unless its guest has gone or begun anew since: the transaction would be another's.
     func complete(_ completion: Completion?, _ bytes: [UInt8]) {
-        guard let completion else { return }
+        guard let completion, machines[completion.guest]?.connection == completion.connection else { return }
         effects.append(
             .complete(completion.guest, completion.channel, transaction: completion.transaction, bytes))
     }

@@ -124,7 +124,6 @@ extension SoftGPU {
     private func vacate(_ memory: AllocationMemory, isLazy: Bool) {
         let wasThere = !memory.isArriving
         memory.isArriving = false
-        endOfferInPlace(memory)
         guard wasThere, memory.offer == nil else { return }
         if isLazy { leaveInPlace(memory) } else { countEviction(of: memory) }
     }

@@ -43,6 +43,7 @@ extension SoftGPU {
         guard count > 0 else { return }
         allocation.residencyCount -= count
         allocation.memory.residency -= count
+        if !allocation.memory.isResident { endOfferInPlace(allocation.memory) }
         settleCharge(of: allocation.memory)
     }
 

@@ -7,6 +7,8 @@ final class VirtualMachine {
     let id: GuestID
     let options: GuestOptions
     var interfaceVersion = InterfaceVersion.v27
+    /// Counts the VMBus connections of the guest: nobody reads an answer to an earlier one.
+    private(set) var connection = 0
     let adapters: [VirtualAdapter]
 
     /// The window of guest physical addresses that the guest announced, once it did.
@@ -65,6 +67,7 @@ final class VirtualMachine {
 
     /// Forgets a connection whose objects are gone. What workers still hold of its memory comes back later.
     func reset() {
+        connection += 1
         interfaceVersion = .v27
         ioWindow = nil
         gpadls.removeAll()

@@ -230,6 +230,8 @@ struct PendingFlush {
 /// Where the answer to a request goes.
 struct Completion {
     let guest: GuestID
+    /// The guest's connection that the request came by.
+    let connection: Int
     let channel: Channel
     let transaction: UInt64
 }

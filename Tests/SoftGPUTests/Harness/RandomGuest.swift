@@ -11,6 +11,7 @@ final class RandomGuest {
     private var guests: [VirtualGuest] = []
     private var processes: [Member] = []
     private(set) var commands = 0
+    private var commandBuffers: UInt64 = 0
 
     /// A process with all the handles that it was ever given.
     private final class Member {
@@ -25,8 +26,15 @@ final class RandomGuest {
         var resources: [D3DKMTHandle] = []
         var ranges: [(base: UInt64, size: UInt64)] = []
         var progress: UInt64 = 0
+        /// By device.
+        var cookies: [D3DKMTHandle: UInt64] = [:]
 
         init(_ process: VirtualProcess) { self.process = process }
+
+        /// Whether the guest has heard so.
+        func isLost(_ device: VirtualDevice) -> Bool {
+            cookies[device.handle].map(process.guest.stateChanges.contains) ?? false
+        }
     }
 
     /// Names that processes of a guest pass to each other.
@@ -46,7 +54,9 @@ final class RandomGuest {
 
     private func addGuest() {
         let kind = random.below(4)
+        let isAsync = random.chance(50)
         let guest = host.start(version: kind == 0 ? .v27 : .v40, ioSpaceBytes: 2 << 20, localBytes: 8 << 20) {
+            $0.asyncMessages = isAsync
             $0.pagingNanoseconds = kind == 1 ? 5_000 : 0
             $0.allowsNonResidentAccess = kind == 2
             $0.limits.memory = 6 << 20
@@ -56,12 +66,17 @@ final class RandomGuest {
             $0.limits.mappingsPerAddressSpace = 120
             $0.limits.sharedObjects = 20
         }
-        if random.chance(50) {
-            host.model.shareMemory(guest.id, regions: [GuestMemoryRegion(base: 0, length: 16 << 20)])
-        }
-        host.model.gpadlCreated(
-            guest.id, id: 1, ranges: [GuestPhysicalRange(byteOffset: 0, byteCount: 8192, pages: [3, 9])])
+        giveMemory(to: guest)
         guests.append(guest)
+    }
+
+    /// Some guests share their memory, and all have a list of pages for existing system memory.
+    private func giveMemory(to guest: VirtualGuest) {
+        if random.chance(50) {
+            host.take(.shareMemory(guest.id, [GuestMemoryRegion(base: 0, length: 16 << 20)]))
+        }
+        host.take(
+            .createGPADL(guest.id, id: 1, [GuestPhysicalRange(byteOffset: 0, byteCount: 8192, pages: [3, 9])]))
     }
 
     // MARK: Choices
@@ -115,13 +130,17 @@ final class RandomGuest {
         case 200..<202: host.advance(by: 30_000_000_000)
         case 202..<204: discardOffers()
         case 204: replaceGuest()
-        case 205..<211: destroyProcess()
+        case 205: resetGuest()
+        case 206: if let guest = pick(guests) { guest.openAdapter(random.below(2)) }
+        case 207..<211: destroyProcess()
         case 211..<240: if processes.count < 8 { createProcess() }
         case 240..<242: failSpace()
         case 242..<262: sendGarbage()
         default:
             guard let member = pick(processes) else { return createProcess() }
-            guard let device = pick(member.devices), !random.chance(3) else { return createDevice(member) }
+            guard let device = pick(member.devices), !random.chance(2) else { return createDevice(member) }
+            // A lost device is of use for a while, to see what it refuses.
+            if member.isLost(device), random.chance(30) { return destroy(device, of: member) }
             act(member, device)
         }
     }
@@ -148,7 +167,19 @@ final class RandomGuest {
     private func createDevice(_ member: Member) {
         let device = member.process.createDevice(
             adapter: random.below(2), cookie: UInt64(commands), disablesTimeout: random.chance(20))
-        if device.handle != .none { member.devices.append(device) }
+        guard device.handle != .none else { return }
+        member.devices.append(device)
+        member.cookies[device.handle] = UInt64(commands)
+        // What most of what follows needs.
+        for node in 0..<2 { member.contexts.append(device.createContext(node: UInt32(node))) }
+        member.pagingQueues.append(device.createPagingQueue())
+        for _ in 0..<3 { member.fences.append(device.createFence()) }
+        for _ in 0..<2 { makeMemory(member, device) }
+    }
+
+    private func destroy(_ device: VirtualDevice, of member: Member) {
+        device.destroy()
+        member.devices.removeAll { $0.handle == device.handle }
     }
 
     private func makeObject(_ member: Member, _ device: VirtualDevice) {
@@ -273,15 +304,22 @@ final class RandomGuest {
     }
 
     private func submit(_ member: Member, _ device: VirtualDevice) {
-        let request = VirtualDevice.submission(to: [handle(member.contexts, member)], isNull: random.chance(20))
+        let request = VirtualDevice.submission(
+            to: [handle(member.contexts, member)], at: newCommandBuffer(), isNull: random.chance(20))
         switch random.below(10) {
         case 0..<5: device.status(request)
         case 5 where device.guest.version == .v40: member.process.post(request, adapter: device.adapter)
         default:
             guard let queue = pick(member.hwQueues) else { return }
             member.progress += 1
-            device.submit(to: queue, progress: member.progress)
+            device.submit(to: queue, progress: member.progress, at: newCommandBuffer())
         }
+    }
+
+    /// An address that tells the command buffer from all others.
+    private func newCommandBuffer() -> UInt64 {
+        commandBuffers += 1
+        return 0x1_0000_0000 + commandBuffers * 8
     }
 
     private func synchronize(_ member: Member, _ device: VirtualDevice) {
@@ -308,27 +346,25 @@ final class RandomGuest {
     }
 
     private func destroySomething(_ member: Member, _ device: VirtualDevice) {
-        switch random.below(20) {
-        case 0..<6:
+        switch random.below(50) {
+        case 0..<18:
             let list = [handle(member.allocations, member)]
             let resource = random.chance(30) ? handle(member.resources, member) : .none
             device.destroyAllocations(resource == .none ? list : [], resource: resource, flags: UInt32(random.below(4)))
-        case 6..<11:
+        case 18..<36:
             _ = member.process.destroySyncObject(random.chance(20) ? handle(member.others, member) : fence(member))
-        case 11..<13: device.destroyContext(handle(member.contexts, member))
-        case 13..<15: if let queue = pick(member.hwQueues) { device.destroyHwQueue(queue) }
-        case 15: if let queue = pick(member.pagingQueues) { device.destroyPagingQueue(queue) }
-        case 16: device.markAsError()
-        case 17: _ = device.flush(reason: UInt32(random.below(3)) + 3)
-        default:
-            device.destroy()
-            member.devices.removeAll { $0.handle == device.handle }
+        case 36..<40: device.destroyContext(handle(member.contexts, member))
+        case 40..<44: if let queue = pick(member.hwQueues) { device.destroyHwQueue(queue) }
+        case 44: if let queue = pick(member.pagingQueues) { device.destroyPagingQueue(queue) }
+        case 45: device.markAsError()
+        case 46..<49: _ = device.flush(reason: random.chance(20) ? 4 : 3)
+        default: destroy(device, of: member)
         }
     }
 
     private func share(_ member: Member, _ device: VirtualDevice) {
         let guest = device.guest.id
-        switch random.below(8) {
+        switch random.below(9) {
         case 0..<3:
             guard let name = pick(fenceNames[guest] ?? []) else { return }
             let (status, fence) = device.open(name.global, flags: UInt32(random.below(16)) << 4)
@@ -340,8 +376,17 @@ final class RandomGuest {
             member.resources.append(opened.resource)
         case 5: handleNames[guest, default: []].append(member.process.share(fence(member)))
         case 6: if let name = pick(handleNames[guest] ?? []) { _ = member.process.unshare(name) }
+        case 7: reserveMemory(member, device)
         default: _ = member.process.videoMemory(UInt32(random.below(3)), adapter: device.adapter)
         }
+    }
+
+    private func reserveMemory(_ member: Member, _ device: VirtualDevice) {
+        var request = MessageBuilder<ChangeVideoMemoryReservation.Request>()
+        request.adapter = device.guest.adapterHandles[device.adapter]
+        request.memorySegmentGroup = UInt32(random.below(3))
+        request.reservation = UInt64(random.below(64)) << 20
+        device.status(request)
     }
 
     // MARK: The world
@@ -353,20 +398,10 @@ final class RandomGuest {
             let stopped = host.jobs.first { job in host.aborted.contains(job.id) }
             guard let job = random.chance(50) ? stopped ?? pick(host.jobs) : pick(host.jobs) else { return }
             for offset in job.fenceOffsets where random.chance(5) {
-                gpuWrites(job.guest, offset, UInt64(random.below(60)))
+                host.gpuWrites(job.guest, offset, UInt64(random.below(60)))
             }
             host.endJob(job, outcome(of: job), nanoseconds: UInt64(random.below(30_000)))
         }
-    }
-
-    /// A write to a fence's page lowers the pages of all its opens with it.
-    private func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) {
-        for process in host.model.machines[guest]?.processes.objects ?? [] {
-            for case .syncObject(let open) in process.objects.objects where open.page == offset {
-                for alias in open.object.opens.elements { alias.page.map { host.checker.allowRewind(guest, $0) } }
-            }
-        }
-        host.checker.gpuWrites(guest, offset, value)
     }
 
     private func outcome(of job: Job) -> JobOutcome {
@@ -381,7 +416,7 @@ final class RandomGuest {
 
     private func discardOffers() {
         guard let guest = pick(guests) else { return }
-        host.carryOut(host.model.discardOffers(of: guest.id, at: host.instant))
+        host.take(.discardOffers(guest.id))
     }
 
     private func failSpace() { if let space = pick(host.checker.openSpaces) { host.fail(space) } }
@@ -400,17 +435,26 @@ final class RandomGuest {
         addGuest()
     }
 
+    /// A driver that begins anew on the same guest.
+    private func resetGuest() {
+        guard let guest = pick(guests) else { return }
+        processes.removeAll { $0.process.guest === guest }
+        fenceNames[guest.id] = nil
+        handleNames[guest.id] = nil
+        host.take(.reset(guest.id))
+        host.take(.negotiate(guest.id, guest.version))
+        guest.startUp()
+        giveMemory(to: guest)
+    }
+
     /// A message of the table with random bytes in its fields.
     private func sendGarbage() {
         guard let guest = pick(guests), let member = pick(processes.filter { $0.process.guest === guest }) else {
             return
         }
-        // Waits and destructions made of garbage would escape the checker's books.
-        let untracked: Set = [
-            "WaitForSyncObjectFromCpu", "DestroyProcess", "DestroyDevice", "DestroySyncObject", "DestroyPagingQueue",
-            "DestroyHwQueue", "DestroyContext", "CloseAdapter", "SetIoSpaceRegion", "SignalSyncObject", "CreateProcess",
-        ]
-        guard let message = pick(MessageTable.all.filter { !untracked.contains($0.name) }) else { return }
+        // An adapter that is closed or an IO space that moves would leave nothing else to do.
+        let rare: Set = ["CloseAdapter", "SetIoSpaceRegion", "DestroyProcess", "CreateProcess"]
+        guard let message = pick(MessageTable.all), !rare.contains(message.name) || random.chance(10) else { return }
         var bytes = [UInt8](repeating: 0, count: message.request.size + random.below(64))
         for index in 24..<bytes.count where random.chance(20) { bytes[index] = UInt8(random.below(256)) }
         let handles = member.allocations + member.contexts + member.fences.map(\.handle) + member.devices.map(\.handle)

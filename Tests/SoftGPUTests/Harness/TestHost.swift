@@ -25,9 +25,14 @@ final class TestHost {
     /// Jobs that were told to stop and have not ended.
     private(set) var aborted: [JobID] = []
     private(set) var barriers: [(id: BarrierID, spaces: [AddressSpaceID])] = []
-    /// Everything since the last ``clearTrace()``.
+    /// Every step, where ``keepsSteps`` asks for it.
+    private(set) var steps: [TraceStep] = []
+    var keepsSteps = false
+    /// All effects since the last ``clearTrace()``.
     private(set) var trace: [Effect] = []
     private var guests: [GuestID: VirtualGuest] = [:]
+    /// What is in the pages of fences, by their offsets.
+    private var pages: [GuestID: [UInt64: UInt64]] = [:]
     private var lastGuest: UInt32 = 0
     private var isDraining = false
 
@@ -42,7 +47,7 @@ final class TestHost {
         var options = SoftGPUOptions(adapters: profiles)
         configure(&options)
         model = SoftGPU(options: options, policy: policy)
-        checker = TraceChecker()
+        checker = TraceChecker(options: options)
     }
 
     // MARK: Guests
@@ -62,8 +67,8 @@ final class TestHost {
         configure(&options)
         let guest = VirtualGuest(host: self, id: id, version: version, options: options)
         guests[id] = guest
-        carryOut(model.connect(id, options: options, at: instant))
-        model.negotiate(id, version: version)
+        take(.connect(id, options))
+        take(.negotiate(id, version))
         return guest
     }
 
@@ -79,11 +84,10 @@ final class TestHost {
     }
 
     func disconnect(_ guest: VirtualGuest) {
-        checker.releaseWaits(guest.id) { _ in true }
-        carryOut(model.disconnect(guest.id, at: instant))
+        take(.disconnect(guest.id))
         passBarriersOfClosedSpaces()
-        checker.guestLeft(guest.id)
         guests[guest.id] = nil
+        pages[guest.id] = nil
     }
 
     // MARK: Inputs
@@ -91,8 +95,7 @@ final class TestHost {
     var instant: Instant { Instant(nanoseconds: now) }
 
     func receive(_ data: [UInt8], from guest: VirtualGuest, on channel: Channel, transaction: UInt64?) {
-        if let transaction { checker.asked(guest.id, channel, transaction) }
-        carryOut(model.receive(data.wireBytes, from: guest.id, on: channel, transaction: transaction, at: instant))
+        take(.receive(guest.id, channel, transaction: transaction, data))
     }
 
     /// Ends a job, the oldest one if none is named.
@@ -110,12 +113,8 @@ final class TestHost {
     func endJob(_ job: Job, _ outcome: JobOutcome, startedAt start: UInt64) {
         jobs.removeAll { $0.id == job.id }
         aborted.removeAll { $0 == job.id }
-        checker.jobEnded(job.id)
-        let fences = job.fenceOffsets.map { checker.memory(job.guest, $0) }
-        carryOut(
-            model.jobEnded(
-                job.id, outcome: outcome, fences: fences, startedAt: Instant(nanoseconds: start), endedAt: instant,
-                at: instant))
+        let fences = job.fenceOffsets.map { memory(job.guest, $0) }
+        take(.endJob(job.id, outcome, fences: fences, startedAt: Instant(nanoseconds: start)))
     }
 
     func passBarrier() {
@@ -127,9 +126,7 @@ final class TestHost {
     }
 
     private func passBarrier(at index: Int) {
-        let (id, spaces) = barriers.remove(at: index)
-        checker.collected(spaces)
-        carryOut(model.barrierPassed(id, at: instant))
+        take(.passBarrier(barriers.remove(at: index).id))
     }
 
     /// The workers that were told to end are collected.
@@ -140,32 +137,51 @@ final class TestHost {
         }
     }
 
-    func fail(_ space: AddressSpaceID, reason: String = "test") {
-        carryOut(model.addressSpaceFailed(space, reason: reason, at: instant))
-    }
+    func fail(_ space: AddressSpaceID, reason: String = "test") { take(.failAddressSpace(space, reason: reason)) }
+
+    /// What is at an offset of a guest's IO space where a fence has its page.
+    func memory(_ guest: GuestID, _ offset: UInt64) -> UInt64 { pages[guest]?[offset] ?? 0 }
+
+    /// GPU code writes to a fence; the model hears of it when the job ends.
+    func gpuWrites(_ guest: GuestID, _ offset: UInt64, _ value: UInt64) { pages[guest, default: [:]][offset] = value }
 
     /// Lets time pass, stopping at every deadline of the model.
     func advance(by nanoseconds: UInt64) {
         let end = now + nanoseconds
         while let deadline = model.nextDeadline, deadline.nanoseconds <= end {
             now = max(now, deadline.nanoseconds)
-            carryOut(model.advance(to: instant))
+            take(.advance)
             guard let next = model.nextDeadline, next.nanoseconds > now else {
                 if model.nextDeadline != nil { Issue.record("the deadline of \(now) ns does not go away") }
                 break
             }
         }
         now = max(now, end)
-        carryOut(model.advance(to: instant))
+        take(.advance)
     }
 
     func clearTrace() { trace.removeAll() }
+
+    /// Gives the model an input, has the step checked, and does what its effects say.
+    func take(_ input: TraceStep.Input) {
+        let effects = model.take(input, at: instant)
+        let step = TraceStep(time: instant, input: input, effects: effects)
+        if keepsSteps { steps.append(step) }
+        checker.check(step)
+        for finding in checker.takeFindings() { Issue.record("\(finding)") }
+        carryOut(effects)
+    }
+
+    /// The run is over.
+    deinit {
+        checker.finish()
+        for finding in checker.takeFindings() { Issue.record("\(finding)") }
+    }
 
     /// Does what the effects say.
     func carryOut(_ effects: [Effect]) {
         for effect in effects {
             trace.append(effect)
-            checker.check(effect)
             switch effect {
             case .run(let job): jobs.append(job)
             case .abort(let id, _): if jobs.contains(where: { $0.id == id }) { aborted.append(id) }
@@ -176,7 +192,12 @@ final class TestHost {
             case .barrier(let id, let spaces): barriers.append((id, spaces))
             case .complete(let guest, _, let transaction, let bytes): guests[guest]?.completed(transaction, bytes)
             case .notify(let guest, let bytes): guests[guest]?.notified(bytes)
-            case .storeFence, .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
+            case .storeFence(let guest, let offset, let value): pages[guest, default: [:]][offset] = value
+            case .discard(let guest, let span) where span.file == .ioSpace:
+                for page in stride(from: span.offset, to: span.offset + span.length, by: Int(pageSize)) {
+                    pages[guest]?[page] = nil
+                }
+            case .openAddressSpace, .map, .mapZero, .unmap, .discard, .releaseGuestPages,
                 .removeVirtualGPU, .report:
                 break
             }

@@ -31,8 +31,6 @@ struct VirtualDevice {
     func destroy() -> NTStatus? {
         var request = MessageBuilder<DestroyDevice.Request>()
         request.device = handle
-        let own = process.handle
-        host.checker.releaseWaits(guest.id) { $0.process == own }
         let answer = call(request)
         return answer.bytes == nil ? nil : answer.fields.status
     }
@@ -79,8 +77,6 @@ struct VirtualDevice {
     func destroyContext(_ context: D3DKMTHandle) -> NTStatus {
         var request = MessageBuilder<DestroyContext.Request>()
         request.context = context
-        let own = process.handle
-        host.checker.releaseWaits(guest.id) { $0.process == own }
         return status(request)
     }
 
@@ -107,8 +103,6 @@ struct VirtualDevice {
     func destroyHwQueue(_ queue: VirtualHwQueue) -> NTStatus {
         var request = MessageBuilder<DestroyHwQueue.Request>()
         request.hwqueue = queue.handle
-        let (own, fence) = (process.handle, queue.fence)
-        host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(fence) }
         return status(request)
     }
 
@@ -283,8 +277,6 @@ struct VirtualDevice {
     func destroyPagingQueue(_ queue: VirtualPagingQueue) {
         var request = MessageBuilder<DestroyPagingQueue.Request>()
         request.pagingQueue = queue.handle
-        let (own, fence) = (process.handle, queue.fence)
-        host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(fence) }
         call(request)
     }
 

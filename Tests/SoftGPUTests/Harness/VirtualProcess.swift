@@ -38,8 +38,6 @@ final class VirtualProcess {
     /// nil while the reply is deferred.
     @discardableResult
     func destroy() -> NTStatus? {
-        let own = handle
-        guest.host.checker.releaseWaits(guest.id) { $0.process == own }
         let answer = call(MessageBuilder<DestroyProcess.Request>())
         return answer.bytes == nil ? nil : answer.fields.status
     }
@@ -56,8 +54,6 @@ final class VirtualProcess {
     func destroySyncObject(_ object: D3DKMTHandle) -> NTStatus {
         var request = MessageBuilder<DestroySyncObject.Request>()
         request.syncObject = object
-        let own = handle
-        guest.host.checker.releaseWaits(guest.id) { $0.process == own && $0.handles.contains(object) }
         return status(request)
     }
 
