@@ -10,7 +10,8 @@ public enum Effect: Sendable {
     /// Store a fence value at an offset of the guest's IO space, with release order.
     case storeFence(GuestID, offset: UInt64, value: UInt64)
 
-    /// Start the worker of an address space: that of a guest's process, by its handle, on the virtual GPU with this index.
+    /// Start the worker of an address space: that of a guest's process, by its handle, on the virtual GPU with this
+    /// index.
     case openAddressSpace(AddressSpaceID, GuestID, process: D3DKMTHandle, adapter: Int)
     /// End the worker of an address space. Jobs that run in it end without a report.
     case closeAddressSpace(AddressSpaceID)

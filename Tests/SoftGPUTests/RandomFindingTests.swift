@@ -7,8 +7,8 @@ import Testing
 @Suite struct RandomFindingTests {
     private let host = TestHost()
 
-    /// An offer counts as content of its segment while its memory is on a residency list. The one who had it there goes,
-    /// another keeps it open (docs/protocol/semantics.md 13).
+    /// An offer counts as content of its segment while its memory is on a residency list. The one who had it there
+    /// goes, another keeps it open (docs/protocol/semantics.md 13).
     @Test func offeredMemoryLeavesItsSegmentWithItsLastResidency() {
         let guest = host.start()
         let process = guest.createProcess()

@@ -3,7 +3,8 @@ import Testing
 
 @testable import SoftGPU
 
-/// The checker finds what is wrong with a trace: each test breaks one promise in the trace of a run that keeps them all.
+/// The checker finds what is wrong with a trace: each test breaks one promise in the trace of a run that keeps them
+/// all.
 @Suite struct TraceCheckerTests {
     private var run = RecordedRun()
 
