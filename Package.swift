@@ -11,6 +11,9 @@ let swiftSettings: [SwiftSetting] = [
     .enableExperimentalFeature("Lifetimes"),
 ]
 
+/// Where LLVM's headers are: Debian's llvm-19-dev ships no file for pkg-config.
+let llvm = Context.environment["LLVM_PREFIX"] ?? "/usr/lib/llvm-19"
+
 let package = Package(
     name: "understudy",
     products: [
@@ -55,6 +58,12 @@ let package = Package(
         .target(
             name: "Workers", dependencies: ["EventLoop", "Linux", "WorkerProtocol"],
             swiftSettings: swiftSettings),
+
+        // SPIR-V to code objects. Only what depends on it links LLVM.
+        .systemLibrary(name: "CLLVM", providers: [.apt(["llvm-19-dev"])]),
+        .target(
+            name: "Compiler", dependencies: ["CLLVM"],
+            swiftSettings: swiftSettings + [.unsafeFlags(["-Xcc", "-I\(llvm)/include"])]),
 
         // The configuration file.
         .systemLibrary(name: "CLibyaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -122,6 +131,12 @@ let package = Package(
             dependencies: ["Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU"],
             exclude: ["Resources"],
             swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CompilerTests",
+            dependencies: [
+                "Compiler", "KernelReferences", "Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU",
+            ],
+            swiftSettings: swiftSettings + [.unsafeFlags(["-Xcc", "-I\(llvm)/include"])]),
         .testTarget(
             name: "HostTests",
             dependencies: [
