@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Dual MIT/GPL
 /*
- * Control messages: docs/protocol/ivshmem.md 6, docs/protocol/vmbus.md 1.3 and 1.5.
+ * Control messages (docs/protocol/vmbus.md 1.3) in rings of their own (docs/protocol/ivshmem.md 6).
  */
 #include <linux/delay.h>
 #include <linux/slab.h>
