@@ -45,6 +45,9 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
+        // SPIR-V modules, read and checked: pure as well.
+        .target(name: "SPIRV", swiftSettings: swiftSettings),
+
         // GPU address spaces as processes.
         .target(name: "WorkerProtocol", dependencies: ["CSoftGPU"], swiftSettings: swiftSettings),
         .target(name: "CWorker", dependencies: ["CSoftGPU"]),
@@ -116,6 +119,7 @@ let package = Package(
             name: "DXGProtocolTests", dependencies: ["DXGProtocol", "DXGProtocolAccess"], exclude: ["Resources"],
             swiftSettings: swiftSettings),
         .testTarget(name: "VMBusTests", dependencies: ["VMBus"], swiftSettings: swiftSettings),
+        .testTarget(name: "SPIRVTests", dependencies: ["SPIRV"], swiftSettings: swiftSettings),
         .testTarget(
             name: "SoftGPUTests", dependencies: ["SoftGPU", "DXGProtocol", "VMBus", "CSoftGPU"],
             swiftSettings: swiftSettings),

@@ -8,6 +8,7 @@ struct ImportTests {
         // Atomic words: a ring is written by the other side at the same time.
         ("VMBus", ["Synchronization"]),
         ("SoftGPU", ["DXGProtocol", "VMBus", "CSoftGPU", "DequeModule"]),
+        ("SPIRV", []),
         ("WorkerProtocol", ["CSoftGPU"]),
     ]
 
