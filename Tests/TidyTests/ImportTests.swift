@@ -26,6 +26,7 @@ struct ImportTests {
     static let wrappedModules: [(module: String, targets: Set<String>)] = [
         ("FoundationEssentials", ["Control"]),
         ("Dispatch", []),
+        ("CLLVM", ["Compiler"]),
         ("CLibyaml", ["Configuration"]),
         ("CLibuv", ["EventLoop"]),
         ("CLinux", ["Linux"]),

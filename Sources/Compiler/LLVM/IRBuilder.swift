@@ -5,7 +5,7 @@ internal import CLLVM
     private let reference: LLVMBuilderRef
     let context: IRContext
 
-    // SAFETY of this file: the builder lives as long as this object, and what is given to it belongs to its context.
+    // SAFETY: in this file the builder lives as long as this object, and what is given to it belongs to its context.
     init(_ reference: LLVMBuilderRef, _ context: IRContext) {
         unsafe self.reference = reference
         self.context = context

@@ -4,7 +4,7 @@ internal import CLLVM
 @safe final class IRContext {
     private let reference: LLVMContextRef
 
-    // SAFETY of this file: the context lives as long as this object, which everything that was made in it outlives
+    // SAFETY: in this file the context lives as long as this object, which everything that was made in it outlives
     // nowhere: modules keep it, and values and types are only used beside their module.
     init() { unsafe reference = LLVMContextCreate() }
 

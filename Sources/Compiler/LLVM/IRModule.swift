@@ -6,7 +6,7 @@ internal import CLLVM
     let context: IRContext
     private var intrinsics: [String: IRFunction] = [:]
 
-    // SAFETY of this file: the module lives as long as this object, which keeps its context.
+    // SAFETY: in this file the module lives as long as this object, which keeps its context.
     init(_ reference: LLVMModuleRef, _ context: IRContext) {
         unsafe self.reference = reference
         self.context = context

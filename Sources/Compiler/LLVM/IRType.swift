@@ -4,7 +4,7 @@ internal import CLLVM
 @safe struct IRType: Hashable {
     let reference: LLVMTypeRef
 
-    // SAFETY of this file: types live as long as their context, and LLVM hands out no null ones here.
+    // SAFETY: in this file types live as long as their context, and LLVM hands out no null ones here.
     init(_ reference: LLVMTypeRef) { unsafe self.reference = reference }
 
     static func == (left: IRType, right: IRType) -> Bool { unsafe left.reference == right.reference }

@@ -4,7 +4,7 @@ internal import CLLVM
 @safe struct IRValue: Hashable {
     let reference: LLVMValueRef
 
-    // SAFETY of this file: values live as long as their module; those that are erased are not used again.
+    // SAFETY: in this file values live as long as their module; those that are erased are not used again.
     init(_ reference: LLVMValueRef) { unsafe self.reference = reference }
 
     static func == (left: IRValue, right: IRValue) -> Bool { unsafe left.reference == right.reference }
@@ -100,7 +100,7 @@ internal import CLLVM
         unsafe (0..<LLVMGetNumSuccessors(reference)).map { unsafe IRBlock(LLVMGetSuccessor(reference, $0)) }
     }
 
-    var isConditional: Bool { unsafe LLVMGetInstructionOpcode(reference) == LLVMBr && LLVMIsConditional(reference) != 0 }
+    var isConditional: Bool { opcode == LLVMBr && operandCount == 3 }
     var condition: IRValue { unsafe IRValue(LLVMGetCondition(reference)) }
 
     /// What a phi chooses from.
