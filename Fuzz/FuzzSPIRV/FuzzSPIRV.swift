@@ -51,7 +51,12 @@ private func changed(_ bytes: [UInt8]) -> [UInt32] {
 
 /// What a code generator looks at is there for every module that was read.
 private func observe(_ module: Module) {
+    _ = try? ConstantTable(module, specialization: [0: 7])
     for function in module.functions {
+        let graph = ControlFlowGraph(function)
+        let dominators = DominatorTree(dominatorsOf: graph)
+        precondition(graph.successors.indices.allSatisfy { graph.isReachable($0) == dominators.contains($0) })
+        _ = DominatorTree(postDominatorsOf: graph)
         precondition(function.blocks.allSatisfy { module.blockIndex($0.label) != nil })
         for block in function.blocks {
             precondition(block.successors.allSatisfy { $0 > 0 && $0 < function.blocks.count })
