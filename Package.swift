@@ -178,6 +178,8 @@ if Context.environment["FUZZ"] != nil {
             name: "FuzzCodeObject", dependencies: ["Workers"], path: "Fuzz/FuzzCodeObject",
             swiftSettings: swiftSettings),
         .executableTarget(
+            name: "FuzzSPIRV", dependencies: ["SPIRV"], path: "Fuzz/FuzzSPIRV", swiftSettings: swiftSettings),
+        .executableTarget(
             name: "FuzzCommands", dependencies: ["WorkerProtocol"], path: "Fuzz/FuzzCommands",
             swiftSettings: swiftSettings),
     ]

@@ -16,7 +16,7 @@ public enum Rule: String, CaseIterable, Sendable {
     // Declarations.
     case layout, memoryModelTwice, memoryModelMissing, extendedSet, unknownExtendedInstruction, constantOperation
     case decorationGroup, typeExpected, numberWidth, vectorSize, matrixSize, arrayLength, forwardPointer, constantType
-    case variableClass
+    case variableClass, constantPart, constantOperands
     // Functions.
     case functionType, functionParameters, functionOrder, functionEnd, outsideOfBlock, blockEnd, phiPlace
     case variablePlace, mergePlace, branchTarget, switchSelector
@@ -24,12 +24,14 @@ public enum Rule: String, CaseIterable, Sendable {
     case unsupportedInstruction, unsupportedSet
     // Limits.
     case tooManyWords, boundTooHigh, tooManyDecorations, tooManyMembers, tooManyParameters, tooManyVariables
+    case constantsTooLarge
 
     /// What it means that it is broken.
     public var kind: Kind {
         switch self {
         case .unsupportedInstruction, .unsupportedSet: .unsupported
-        case .tooManyWords, .boundTooHigh, .tooManyDecorations, .tooManyMembers, .tooManyParameters, .tooManyVariables:
+        case .tooManyWords, .boundTooHigh, .tooManyDecorations, .tooManyMembers, .tooManyParameters, .tooManyVariables,
+            .constantsTooLarge:
             .limit
         default: .malformed
         }
@@ -68,6 +70,8 @@ public enum Rule: String, CaseIterable, Sendable {
         case .forwardPointer: "a pointer type is not as announced"
         case .constantType: "a constant is not of its type"
         case .variableClass: "a variable cannot lie in this storage class"
+        case .constantPart: "a part of a constant is no constant that was declared before"
+        case .constantOperands: "a constant cannot be made of these operands"
         case .functionType: "a function is not of its type"
         case .functionParameters: "a function's parameters are not its type's"
         case .functionOrder: "a function without blocks stands behind one with blocks"
@@ -87,6 +91,7 @@ public enum Rule: String, CaseIterable, Sendable {
         case .tooManyMembers: "a structure has too many members"
         case .tooManyParameters: "a function has too many parameters"
         case .tooManyVariables: "a function has too many variables"
+        case .constantsTooLarge: "the values of the constants are too large"
         }
     }
 }

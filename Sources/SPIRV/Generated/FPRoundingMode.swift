@@ -14,7 +14,6 @@ public enum FPRoundingMode: UInt32, CaseIterable, Sendable {
         case .rtz: "RTZ"
         case .rtp: "RTP"
         case .rtn: "RTN"
-        default: String(describing: self).prefix(1).uppercased() + String(describing: self).dropFirst()
         }
     }
 }

@@ -1,0 +1,14 @@
+/// What a constant is, once users of a module have given their values.
+public indirect enum ConstantValue: Hashable, Sendable {
+    case bool(Bool)
+    /// An integer's or float's bits, those above its width zero.
+    case bits(UInt64)
+    /// Its parts in order.
+    case composite([ConstantValue])
+    /// All zeros, of a type that is no scalar.
+    case null
+    /// Whatever is convenient.
+    case undefined
+    /// Depends on addresses: the instruction, which is a constant's content, has to be carried out by a code generator.
+    case address
+}
