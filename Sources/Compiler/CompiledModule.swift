@@ -24,6 +24,7 @@ public struct CompiledModule: Hashable, Sendable {
 
         public init() {}
 
+        /// All of it.
         public var total: UInt64 { reading + translation + widening + optimisation + generation }
     }
 }
@@ -38,6 +39,7 @@ public struct EntryPoint: Hashable, Sendable {
         case vulkan
     }
 
+    /// As the module has it.
     public var name: String
     /// For DISPATCH's `entry`.
     public var address: UInt64
@@ -50,15 +52,30 @@ public struct EntryPoint: Hashable, Sendable {
     public var requiredGroupSize: GroupSize?
     /// What DISPATCH's `group_memory` must be at least, without what `localMemory` arguments ask for.
     public var groupMemory: Int
-    /// Bytes of a lane's stack that the work-items of a group take up together, as two numbers: bytes of the group,
-    /// and of each item. A group that needs more than `maximumGroupStack` ends as a fault.
+    /// Bytes of a lane's stack that a group takes up for what its items keep while they wait for one another: for the
+    /// group, and for so many of its items as run side by side.
     public var groupStack: Int
-    public var itemStack: Int
-
     /// See `groupStack`.
-    public static let maximumGroupStack = 0x6_0000
+    public var itemStack: Int
+    /// How many items run side by side, in the first dimension.
+    public var lanes: Int
 
+    /// The most that a group's items may keep while they wait for one another, in bytes. A group that needs more ends
+    /// as a fault.
+    public static let maximumStack = 0x6_0000
+
+    /// Bytes of a lane's stack that a group of a size takes up.
+    public func stack(of size: GroupSize) -> UInt64 {
+        let rows = UInt64(size.y).multipliedReportingOverflow(by: UInt64(size.z))
+        let vectors = rows.partialValue.multipliedReportingOverflow(
+            by: (UInt64(size.x) + UInt64(lanes) - 1) / UInt64(lanes))
+        let bytes = vectors.partialValue.multipliedReportingOverflow(by: UInt64(itemStack))
+        return rows.overflow || vectors.overflow || bytes.overflow ? .max : bytes.partialValue + UInt64(groupStack)
+    }
+
+    /// Items of a work-group in each dimension.
     public struct GroupSize: Hashable, Sendable {
+        /// Items in a dimension.
         public var x, y, z: UInt32
 
         public init(_ x: UInt32, _ y: UInt32 = 1, _ z: UInt32 = 1) {
@@ -70,6 +87,7 @@ public struct EntryPoint: Hashable, Sendable {
 
     /// One piece of the arguments.
     public struct Argument: Hashable, Sendable {
+        /// What it is.
         public enum Kind: Hashable, Sendable {
             /// OpenCL: a GPU virtual address, 8 bytes.
             case pointer
@@ -83,6 +101,7 @@ public struct EntryPoint: Hashable, Sendable {
             case buffer(set: UInt32, binding: UInt32, count: UInt32)
         }
 
+        /// What it is.
         public var kind: Kind
         /// Bytes from the start of the arguments.
         public var offset: Int
