@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Newer than the headers of the oldest system that this builds on. */
@@ -46,6 +48,13 @@ int linux_add_seals(int descriptor, unsigned int seals)
 int linux_get_seals(int descriptor)
 {
     return fcntl(descriptor, F_GET_SEALS);
+}
+
+int linux_is_on_tmpfs(int descriptor)
+{
+    struct statfs status;
+
+    return fstatfs(descriptor, &status) < 0 ? -1 : status.f_type == TMPFS_MAGIC;
 }
 
 int linux_punch_hole(int descriptor, int64_t offset, int64_t length)

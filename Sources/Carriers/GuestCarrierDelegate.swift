@@ -87,6 +87,10 @@ public protocol GuestCarrierDelegate: AnyObject {
     /// The guest shares (more of) its memory. The regions are checked, and none lies over another or over earlier ones.
     func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion])
 
+    /// A driver begins on a carrier over which a guest cannot share its memory itself: the RAM of its machine; nil if
+    /// the host was told of none. An error keeps the driver out.
+    func carrierNeedsRAM(_ carrier: any GuestCarrier) throws(SystemError) -> GuestRAM?
+
     /// The guest reads the IO space: exactly `length` bytes, or an error for a range outside of it. The range's end
     /// does not overflow and the length fits a frame.
     func carrier(
@@ -126,6 +130,8 @@ extension GuestCarrierDelegate {
     public func carrier(_ carrier: any GuestCarrier, writeConfiguration address: ConfigurationAddress, value: UInt32) {}
 
     public func carrier(_ carrier: any GuestCarrier, sharedMemory regions: [SharedRegion]) {}
+
+    public func carrierNeedsRAM(_ carrier: any GuestCarrier) throws(SystemError) -> GuestRAM? { nil }
 
     public func carrier(
         _ carrier: any GuestCarrier, readIOSpace offset: UInt64, length: UInt32

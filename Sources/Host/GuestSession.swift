@@ -26,6 +26,8 @@ final class GuestSession {
     /// The rest of the guest's GPU memory.
     let local: SharedMemory
     private(set) var sharedRegions: [SharedRegion] = []
+    /// The file of the machine's RAM, from the first driver that needs it to the end.
+    private(set) var ram: SharedMemory?
     let coherence = CoherentPages()
     /// Code objects that the workers of this guest have loaded: a bounded number of bytes for all of them.
     let codeImages = CodeImageCache()
@@ -277,6 +279,17 @@ extension GuestSession: GuestCarrierDelegate {
         sharedRegions += regions
         server.model.shareMemory(
             id, regions: sharedRegions.map { GuestMemoryRegion(base: $0.region.base, length: $0.region.bytes) })
+    }
+
+    /// The file is opened for each driver: a monitor makes it after it has connected.
+    func carrierNeedsRAM(_ carrier: any GuestCarrier) throws(SystemError) -> GuestRAM? {
+        guard let path = settings.memoryFile else { return nil }
+        let file = try SharedMemory(opening: path)
+        if let other = try server.session(withRAM: file), other !== self {
+            throw SystemError(code: EBUSY, operation: "use \(path) as RAM: it is that of \(other.id)")
+        }
+        ram = file
+        return GuestRAM(file: file, bytesBelowHole: settings.machineType.bytesBelowHole(ofTotal: file.bytes))
     }
 
     func carrier(

@@ -133,6 +133,16 @@ public final class Server {
         }
     }
 
+    /// The guest whose machine has its RAM in this file, by whatever name.
+    func session(withRAM file: SharedMemory) throws(SystemError) -> GuestSession? {
+        let status = try file.descriptor.status()
+        for session in sessions.values {
+            guard let other = try session.ram?.descriptor.status() else { continue }
+            if (other.device, other.inode) == (status.device, status.inode) { return session }
+        }
+        return nil
+    }
+
     /// A guest is gone: its machine was switched off.
     func sessionClosed(_ session: GuestSession, reason: String) {
         guard sessions.removeValue(forKey: session.id) != nil else { return }

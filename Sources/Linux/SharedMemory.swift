@@ -59,6 +59,23 @@ public final class SharedMemory: Sendable {
         descriptor = file
     }
 
+    /// Opens a file of memory that has a name, such as one in /dev/shm, for reading and writing, with the size it has
+    /// now.
+    ///
+    /// EINVAL for a file that is not on tmpfs: calls on it could wait for a disk or for somebody else, or it could not
+    /// be mapped page by page. Whoever else can open it may still change it: see `seals()`.
+    public convenience init(opening path: String) throws(SystemError) {
+        // SAFETY: the path is only read during the call. Nothing waits at a file of another kind.
+        let file = FileDescriptor(
+            owning: try systemCall("open \(path)") { unsafe open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) })
+        let number = file.rawValue
+        let isOnTmpfs = try systemCall("stat the file system of \(path)") { linux_is_on_tmpfs(number) } == 1
+        guard isOnTmpfs, try file.status().isRegular else {
+            throw SystemError(code: EINVAL, operation: "use \(path) as memory: not a file on tmpfs, as in /dev/shm")
+        }
+        try self.init(adopting: file)
+    }
+
     /// Adds seals.
     public func seal(_ seals: MemorySeals) throws(SystemError) {
         let number = descriptor.rawValue

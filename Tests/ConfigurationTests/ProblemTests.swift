@@ -293,6 +293,18 @@ import Testing
                 "adapters/broken.yaml:1: memory: '1' is not a size such as 512MiB or 4GiB; allowed: 1MiB to 1TiB in steps of 1MiB",
             ]
         ),
+        (
+            "guest: {machine-type: q53}\n",
+            ["1: guest.machine-type: 'q53' is not a machine type (nearest: 'q35'); allowed: q35, pc"]
+        ),
+        (
+            "guest: {guest-memory: ''}\n",
+            ["1: guest.guest-memory: '' is not a path; allowed: a file on tmpfs, or none"]
+        ),
+        (
+            "guests:\n- {name: a, guest-memory: /r}\n- {name: b, guest-memory: /r}\n",
+            ["3: guests[1].guest-memory: guests[0] has the same guest-memory; allowed: one of its own"]
+        ),
         // The text itself.
         ("log:\n  level: info\n  level: info\n", ["3: log.level: the key is given twice; first in line 2"]),
         ("log: {level: [}\n", ["1: did not find expected node content while parsing a flow node"]),

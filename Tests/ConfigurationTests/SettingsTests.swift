@@ -83,6 +83,32 @@ import VMBus
         #expect(beta.settings.limits.model.processes == Limits().processes)
     }
 
+    /// RAM in files: relative to the folder, and a named guest's own.
+    @Test func guestsHaveRAM() throws {
+        let text = """
+            guest: {guest-memory: /dev/shm/any}
+            guests:
+            - {name: a, guest-memory: ram/a, machine-type: pc}
+            - {name: b, guest-memory: none}
+            - {name: c}
+            - {name: d}
+            """
+        let settings = try Settings(parsing: Array(text.utf8), file: "/etc/u/main.yaml", files: MemoryFiles())
+        let guests = settings.guests.map(\.settings)
+        #expect(guests.map(\.memoryFile) == ["/etc/u/ram/a", nil, "/dev/shm/any", "/dev/shm/any"])
+        #expect(guests.map(\.machineType) == [.pc, .q35, .q35, .q35])
+        #expect(GuestSettings().memoryFile == nil)
+    }
+
+    /// A machine's RAM is all below the hole only while it is small.
+    @Test(arguments: [(.q35, 2816, 2048), (.pc, 3584, 3072)] as [(MachineType, UInt64, UInt64)])
+    func machinesHaveHoles(machine: MachineType, all: UInt64, most: UInt64) {
+        let (limit, page) = (all << 20, 4096 as UInt64)
+        #expect(machine.bytesBelowHole(ofTotal: 0) == 0)
+        #expect(machine.bytesBelowHole(ofTotal: limit - page) == limit - page)
+        for bytes in [limit, limit + page, 1 << 50] { #expect(machine.bytesBelowHole(ofTotal: bytes) == most << 20) }
+    }
+
     /// Every limit that the model has can be set.
     @Test func noLimitOfTheModelIsForgotten() throws {
         let count = Mirror(reflecting: Limits()).children.count

@@ -37,40 +37,16 @@ import VMBus
     @Test func opensAnAdapter() throws {
         try Self.run { server, machine in
             #expect(try machine.attach() == 0)
-            let (global, vgpu) = try startDriver(machine)
+            let (global, vgpu) = try machine.startDriver()
             var open = MessageBuilder<OpenAdapter.Request>()
             open.vmbusInterfaceVersion = 40
             open.vmbusLastCompatibleInterfaceVersion = 16
-            let reply = try machine.perform(open, on: vgpu, transaction: 2, vgpuLUID: luid(machine))
+            let reply = try machine.perform(open, on: vgpu, transaction: 2, vgpuLUID: machine.vgpuLUID)
             let view = try MessageView<OpenAdapter.Reply>(reply.wireBytes)
             #expect(view.status == .success)
             #expect(view.hostAdapterHandle != .none)
             _ = global
             #expect(try GuestMachine.checkHealth(of: server.endpoint))
         }
-    }
-
-    private func luid(_ machine: VirtualMachine) -> LUID {
-        LUID(
-            low: machine.readConfiguration(function: 0, offset: 0xD4),
-            high: Int32(bitPattern: machine.readConfiguration(function: 0, offset: 0xD8)))
-    }
-
-    /// Negotiates, opens both channels, and announces the IO space.
-    private func startDriver(_ machine: VirtualMachine) throws -> (global: RingEnds, vgpu: RingEnds) {
-        let offers = try machine.begin()
-        #expect(offers.count == 2)
-        try machine.writeConfiguration(function: 0, offset: 0xD0, width: 4, 40)
-        #expect(machine.readConfiguration(function: 0, offset: 0xD0) == 40)
-        let globalOffer = try #require(offers.first { $0.offer.key.interfaceType == .dxgGlobalChannel })
-        let vgpuOffer = try #require(offers.first { $0.offer.key.interfaceType == .dxgVGPUChannel })
-        let global = try machine.openChannel(globalOffer.relid)
-        let vgpu = try machine.openChannel(vgpuOffer.relid)
-        var region = MessageBuilder<SetIoSpaceRegion.Request>()
-        region.start = VirtualMachine.address + machine.header(at: 0x58)
-        region.length = machine.header(at: 0x60)
-        let reply = try machine.perform(region, on: global, transaction: 1)
-        #expect(try MessageView<SetIoSpaceRegion.Reply>(reply.wireBytes).status == .success)
-        return (global, vgpu)
     }
 }

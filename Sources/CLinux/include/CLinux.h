@@ -29,6 +29,8 @@
 int linux_memfd_create(const char *name);
 int linux_add_seals(int descriptor, unsigned int seals);
 int linux_get_seals(int descriptor);
+/* 1 for a file on tmpfs, which memory files are as well; 0 for another. */
+int linux_is_on_tmpfs(int descriptor);
 int linux_punch_hole(int descriptor, int64_t offset, int64_t length);
 
 /* Descriptors. Every new one is close-on-exec. */

@@ -254,13 +254,26 @@ public final class IvshmemCarrier: GuestCarrier {
         let (end, overflow) = address.addingReportingOverflow(memory.file.bytes)
         guard address % 4096 == 0, !overflow, end <= 1 << 52 else { throw .address(address) }
         do {
+            let ram = try delegate?.carrierNeedsRAM(self)
+            let pieces = ram?.regions ?? []
+            guard pieces.allSatisfy({ end <= $0.base || $0.base + $0.bytes <= address }) else {
+                throw AttachRefusal.overRAM(address)
+            }
+            let region = MemoryRegion(base: address, bytes: memory.file.bytes, fileOffset: 0)
+            var shared = [try SharedRegion(region, index: 0, file: memory.file.descriptor.duplicate())]
+            if let ram {
+                for piece in pieces {
+                    let file = try ram.file.descriptor.duplicate()
+                    shared.append(try SharedRegion(piece, index: shared.count, file: file))
+                }
+            }
             let rings = memory.emptyControlRings()
             let control = try RingPair(fromGuest: rings.fromGuest, toGuest: rings.toGuest)
             var attachment = Attachment(address: address, control: control)
-            let region = MemoryRegion(base: address, bytes: memory.file.bytes, fileOffset: 0)
-            let shared = try SharedRegion(region, index: 0, file: memory.file.descriptor.duplicate())
-            try attachment.memory.add([shared], limit: limits.memoryRegions)
+            try attachment.memory.add(shared, limit: limits.memoryRegions)
             return attachment
+        } catch let refusal as AttachRefusal {
+            throw refusal
         } catch {
             throw .failed("\(error)")
         }
@@ -452,12 +465,13 @@ public final class IvshmemCarrier: GuestCarrier {
 private enum AttachRefusal: Error, CustomStringConvertible {
     case version(major: UInt16, minor: UInt16)
     case address(UInt64)
+    case overRAM(UInt64)
     case failed(String)
 
     var code: RefusalCode {
         switch self {
         case .version: .version
-        case .address: .protocolError
+        case .address, .overRAM: .protocolError
         case .failed: .resourceLimit
         }
     }
@@ -466,6 +480,7 @@ private enum AttachRefusal: Error, CustomStringConvertible {
         switch self {
         case .version(let major, let minor): "it speaks version \(major).\(minor)"
         case .address(let address): "the memory cannot be at 0x\(String(address, radix: 16))"
+        case .overRAM(let address): "the memory is at 0x\(String(address, radix: 16)), over the machine's RAM"
         case .failed(let reason): reason
         }
     }

@@ -18,6 +18,11 @@ public struct GuestSettings: Sendable {
     public var maximumVMBusVersion = ProtocolVersion.v5_3
     /// What the guest's CPUs can map, a whole number of mebibytes: at most 65 535, the offer's field.
     public var ioSpaceBytes: UInt64 = 1 << 30
+    /// The file with the RAM of the guest's machine, where the carrier does not let the guest share it
+    /// (docs/protocol/ivshmem.md 9).
+    public var memoryFile: String?
+    /// Where that RAM is in the machine.
+    public var machineType = MachineType.q35
     /// The names of its adapters, in the order of its virtual GPUs; nil: all, in the order of the file.
     public var adapters: [String]?
     public var limits = GuestLimits()
@@ -62,6 +67,10 @@ public struct GuestSettings: Sendable {
                 "vmbus-version", \.maximumVMBusVersion,
                 .choice("a VMBus version", ProtocolVersion.served.map { ($0.description, $0) })),
             .value("io-space", \.ioSpaceBytes, .size(1 << 20...65_535 << 20, step: 1 << 20)),
+            .value("guest-memory", \.memoryFile, .optional(.path("a file on tmpfs"), or: "none")),
+            .value(
+                "machine-type", \.machineType,
+                .choice("a machine type", MachineType.allCases.map { ($0.rawValue, $0) })),
             .list("adapters", \.adapters, of: .name, "adapters' names", count: 1...Settings.maximumAdapters, or: "all"),
             .section("limits", \.limits, GuestLimits.schema),
         ],

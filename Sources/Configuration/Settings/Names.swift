@@ -19,6 +19,11 @@ struct Names {
         Self.requireUnique(guests.map(\.name), "name", at: place["guests"])
         Self.requireUnique(guests.map(\.id), "id", at: place["guests"])
         Self.requireUnique(guests.map(\.token), "token", at: place["guests"])
+        // What a guest has from the default guest is nobody's own; the second machine that uses it is refused.
+        let memoryFiles = guests.indices.map { index in
+            place["guests"][index]["guest-memory"].isGiven ? guests[index].settings.memoryFile : nil
+        }
+        Self.requireUnique(memoryFiles, "guest-memory", at: place["guests"])
     }
 
     /// The adapters of a guest.

@@ -84,6 +84,9 @@ final class VirtualMachine {
 
     func wait(_ vector: Int, until condition: () -> Bool) throws { while !condition() { try wait(vector) } }
 
+    /// Ends as QEMU does: the host hears of it by and by.
+    func switchOff() { _ = shutdown(socket.rawValue, Int32(SHUT_RDWR)) }
+
     /// Whether the host has closed the connection by now or soon.
     func isClosedByHost() throws -> Bool {
         var descriptors = DescriptorQueue()
@@ -240,10 +243,11 @@ final class VirtualMachine {
 
     /// Sends a command and waits for its completion: the data with its padding.
     func perform<Request: RequestLayout>(
-        _ request: MessageBuilder<Request>, on ends: RingEnds, transaction: UInt64, vgpuLUID: LUID = .zero
+        _ request: MessageBuilder<Request>, on ends: RingEnds, transaction: UInt64, vgpuLUID: LUID = .zero,
+        process: D3DKMTHandle = .none
     ) throws -> [UInt8] {
         var request = request
-        request.setHeader()
+        request.setHeader(process: process)
         let data = CommandEnvelope.encode(
             command: request.encoded(), vgpuLUID: vgpuLUID, interfaceVersion: .v40)
         try send(Self.packet(data, transaction: transaction), on: ends)
