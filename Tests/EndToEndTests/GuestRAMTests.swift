@@ -126,6 +126,10 @@ import Testing
         try Self.run(ram: path) { server, machine in
             #expect(try machine.attach() == Self.resourceLimit)
             #expect(Wait.until { server.logText.contains("open \(path): No such file or directory") })
+            #expect(unsafe symlink("/proc/\(getpid())/comm", path) == 0)
+            #expect(try machine.attach() == Self.resourceLimit)
+            #expect(Wait.until { server.logText.contains("use \(path) as memory: not a file on tmpfs") })
+            #expect(unsafe unlink(path) == 0)
             #expect(unsafe mkfifo(path, 0o600) == 0)
             #expect(try machine.attach() == Self.resourceLimit)
             #expect(unsafe unlink(path) == 0)
@@ -134,10 +138,6 @@ import Testing
             #expect(try machine.attach() == Self.resourceLimit)
             #expect(ftruncate(odd.descriptor.rawValue, 8192) == 0)
             #expect(try machine.attach() == 0)
-            #expect(unsafe unlink(path) == 0)
-            #expect(unsafe symlink("/proc/\(getpid())/comm", path) == 0)
-            #expect(try machine.attach() == Self.resourceLimit)
-            #expect(Wait.until { server.logText.contains("use \(path) as memory: not a file on tmpfs") })
         }
     }
 
