@@ -138,7 +138,7 @@ let package = Package(
         .testTarget(
             name: "CompilerTests",
             dependencies: [
-                "Compiler", "KernelReferences", "Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU",
+                "Compiler", "Workers", "WorkerProtocol", "EventLoop", "Linux", "CSoftGPU",
             ],
             swiftSettings: swiftSettings + [.unsafeFlags(["-Xcc", "-I\(llvm)/include"])]),
         .testTarget(

@@ -14,7 +14,7 @@ public func fuzzSPIRV(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     do {
         switch choice % 3 {
         case 0: module = try Module(bytes: bytes)
-        case 1: module = try Module(words: SoundWords.header + words(bytes))
+        case 1: module = try Module(words: SoundWords.header + Module.words(of: bytes))
         default: module = try Module(words: changed(bytes))
         }
     } catch {
@@ -24,13 +24,6 @@ public func fuzzSPIRV(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     }
     observe(module)
     return 0
-}
-
-private func words(_ bytes: [UInt8]) -> [UInt32] {
-    stride(from: 0, to: bytes.count - 3, by: 4).map { index in
-        let low = UInt32(bytes[index]) | UInt32(bytes[index + 1]) << 8
-        return low | UInt32(bytes[index + 2]) << 16 | UInt32(bytes[index + 3]) << 24
-    }
 }
 
 private func changed(_ bytes: [UInt8]) -> [UInt32] {

@@ -7,48 +7,35 @@ public struct DominatorTree: Sendable {
     private let enter: [Int]
     private let leave: [Int]
 
-    /// Through which blocks every way from block 0 to a block goes.
-    public init(dominatorsOf graph: ControlFlowGraph) {
-        self.init(order: graph.reversePostorder, place: graph.order, predecessors: graph.predecessors)
-    }
-
     /// Through which blocks every way from a block to an end of the function goes. The tree has one more block, the
     /// last, to which all ends lead; blocks from which control reaches no end are outside of the tree.
     public init(postDominatorsOf graph: ControlFlowGraph) {
-        let exit = graph.successors.count
         let ends = graph.reversePostorder.filter { graph.successors[$0].isEmpty }
-        let isReachable = graph.order.map { $0 >= 0 }
-        var reversed = graph.predecessors.map { $0.filter { isReachable[$0] } }
-        reversed.append(ends)
-        let order = ControlFlowGraph(successors: Self.rotated(reversed, first: exit)).reversePostorder.map {
-            $0 == 0 ? exit : $0 - 1
-        }
-        var place = [Int](repeating: -1, count: exit + 1)
-        for (index, block) in order.enumerated() { place[block] = index }
-        var predecessors = graph.successors
-        for end in ends { predecessors[end].append(exit) }
-        predecessors.append([])
-        self.init(order: order, place: place, predecessors: predecessors)
+        let turned = [ends] + graph.predecessors.map { $0.filter(graph.isReachable) }
+        // The exit is where the graph turned round begins, so it is block 0 there and each other block one higher.
+        let tree = Self(dominatorsOf: ControlFlowGraph(successors: turned.map { $0.map { $0 + 1 } }))
+        let exit = graph.successors.count
+        parent = Self.rotated(tree.parent).map { $0.map { $0 == 0 ? exit : $0 - 1 } }
+        enter = Self.rotated(tree.enter)
+        leave = Self.rotated(tree.leave)
     }
 
-    /// The same graph with its last block as the first.
-    private static func rotated(_ successors: [[Int]], first: Int) -> [[Int]] {
-        [successors[first].map { $0 + 1 }] + successors.dropLast().map { $0.map { $0 + 1 } }
-    }
+    /// The first row last.
+    private static func rotated<Row>(_ rows: [Row]) -> [Row] { Array(rows.dropFirst() + rows.prefix(1)) }
 
-    /// The root is the first of the order.
-    private init(order: [Int], place: [Int], predecessors: [[Int]]) {
-        var parent = Self.parents(order: order, place: place, predecessors: predecessors)
-        var children = [[Int]](repeating: [], count: place.count)
-        for block in order.dropFirst() { children[parent[block]].append(block) }
-        var enter = [Int](repeating: -1, count: place.count)
+    /// Through which blocks every way from block 0 to a block goes.
+    public init(dominatorsOf graph: ControlFlowGraph) {
+        let (parent, preorder) = Self.parents(graph)
+        let count = graph.successors.count
+        var children = [[Int]](repeating: [], count: count)
+        for block in preorder.dropFirst() { children[parent[block]].append(block) }
+        var enter = [Int](repeating: -1, count: count)
         var leave = enter
         var clock = 0
         var stack: [(block: Int, next: Int)] = []
-        if let root = order.first {
+        if let root = preorder.first {
             stack.append((root, 0))
             enter[root] = 0
-            parent[root] = -1
         }
         while let top = stack.last {
             guard top.next < children[top.block].count else {
@@ -75,23 +62,20 @@ public struct DominatorTree: Sendable {
     /// Whether the tree has the block.
     public func contains(_ block: Int) -> Bool { enter[block] >= 0 }
 
+    /// Each block's parent, -1 of those without, and the blocks in the order of a depth-first walk.
+    ///
     /// Lengauer's and Tarjan's algorithm with compressed paths: n log n, which the simpler ones are not for hostile
-    /// graphs. Works on places in the order of a depth-first walk, which it makes itself.
-    private static func parents(order: [Int], place: [Int], predecessors: [[Int]]) -> [Int] {
-        guard let root = order.first else { return [] }
-        let count = place.count
-        var successors = [[Int]](repeating: [], count: count)
-        for block in order {
-            for predecessor in predecessors[block] where place[predecessor] >= 0 {
-                successors[predecessor].append(block)
-            }
-        }
+    /// graphs.
+    private static func parents(_ graph: ControlFlowGraph) -> (parent: [Int], preorder: [Int]) {
+        let (successors, predecessors) = (graph.successors, graph.predecessors)
+        let count = successors.count
+        guard count > 0 else { return ([], []) }
         var number = [Int](repeating: -1, count: count)
         var vertex: [Int] = []
         var treeParent = [Int](repeating: -1, count: count)
-        var stack: [(block: Int, next: Int)] = [(root, 0)]
-        number[root] = 0
-        vertex.append(root)
+        var stack: [(block: Int, next: Int)] = [(0, 0)]
+        number[0] = 0
+        vertex.append(0)
         while let top = stack.last {
             guard top.next < successors[top.block].count else {
                 stack.removeLast()
@@ -125,7 +109,7 @@ public struct DominatorTree: Sendable {
         for block in vertex.dropFirst() where immediate[block] != vertex[forest.semi[block]] {
             immediate[block] = immediate[immediate[block]]
         }
-        return immediate
+        return (immediate, vertex)
     }
 }
 

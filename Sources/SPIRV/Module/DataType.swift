@@ -21,6 +21,17 @@ public enum DataType: Hashable, Sendable {
     /// Types that a module may name and no supported instruction can use: images, samplers, opaque types.
     case foreign(Opcode)
 
+    /// How many bits an integer or float has; nothing of other types.
+    var numberWidth: Int? {
+        switch self {
+        case .int(let width, _), .float(let width): width
+        default: nil
+        }
+    }
+
+    /// The bits of a word that an integer or float has; nothing of other types.
+    var numberMask: UInt64? { numberWidth.map { $0 < 64 ? 1 << UInt64($0) - 1 : .max } }
+
     /// Whether values of it are numbers or truth values without parts.
     public var isScalar: Bool {
         switch self {

@@ -101,7 +101,7 @@ public struct Module: Sendable {
     }
 
     /// Bytes as words, lowest byte first; bytes that are left over do not count.
-    static func words(of bytes: [UInt8]) -> [UInt32] {
+    public static func words(of bytes: [UInt8]) -> [UInt32] {
         var words: [UInt32] = []
         words.reserveCapacity(bytes.count / 4)
         for index in stride(from: 0, to: bytes.count - 3, by: 4) {

@@ -163,9 +163,6 @@ extension ModuleReader {
         let words = module.operands(instruction)
         var bits: UInt64 = 0
         for word in words.reversed() { bits = bits << 32 | UInt64(word) }
-        switch module.type(type) {
-        case .int(let width, _), .float(let width): return width < 64 ? bits & (1 << UInt64(width) - 1) : bits
-        default: return bits
-        }
+        return bits & (module.type(type)?.numberMask ?? .max)
     }
 }

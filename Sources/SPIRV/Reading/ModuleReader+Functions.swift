@@ -156,13 +156,15 @@ extension ModuleReader {
     }
 
     private func cases(_ instruction: Instruction) -> [Terminator.Case] {
-        guard case .int(let width, _) = module.type(ofValue: module.id(instruction, 0)) else { return [] }
+        guard let type = module.type(ofValue: module.id(instruction, 0)), case .int(let width, _) = type,
+            let mask = type.numberMask
+        else { return [] }
         let words = module.operands(instruction).dropFirst(2)
         let size = width > 32 ? 3 : 2
         return stride(from: words.startIndex, to: words.endIndex, by: size).map { index in
             let low = UInt64(words[index])
-            let bits = width > 32 ? low | UInt64(words[index + 1]) << 32 : low & (1 << UInt64(width) - 1)
-            return Terminator.Case(value: bits, target: ID(rawValue: words[index + size - 1]))
+            let bits = width > 32 ? low | UInt64(words[index + 1]) << 32 : low
+            return Terminator.Case(value: bits & mask, target: ID(rawValue: words[index + size - 1]))
         }
     }
 

@@ -109,12 +109,9 @@ extension ModuleReader {
 }
 
 extension Module {
-    /// How many words the text takes that begins at a word: up to the first with a zero byte.
+    /// How many words the text takes that begins at a word.
     func stringWords(at index: Int) -> Int {
-        let last = words[index...].firstIndex { word in
-            word & 0xFF == 0 || word & 0xFF00 == 0 || word & 0xFF_0000 == 0 || word & 0xFF00_0000 == 0
-        }
-        return (last ?? words.count - 1) - index + 1
+        (words[index...].firstIndex(where: \.endsText) ?? words.count - 1) - index + 1
     }
 }
 

@@ -117,11 +117,10 @@ struct ModuleReader {
         let id = ID(rawValue: module.words[words.lowerBound + 1])
         switch opcode {
         case .constant, .specConstant:
-            switch module.type(id) {
-            case .int(let width, _), .float(let width): return width > 32 ? 2 : 1
-            default:
+            guard let width = module.type(id)?.numberWidth else {
                 throw ModuleError(.constantType, "\(opcode.name) of a type that is no number", at: words.lowerBound)
             }
+            return width > 32 ? 2 : 1
         case .switch:
             guard case .int(let width, _) = module.type(ofValue: id) else {
                 throw ModuleError(.switchSelector, "\(id)", at: words.lowerBound)

@@ -82,11 +82,17 @@ struct OperandWalk {
     private mutating func word(
         _ kind: OperandKind, _ visit: (OperandKind, Int) throws(ModuleError) -> Void
     ) throws(ModuleError) {
+        _ = try nextWord()
+        try visit(kind, index)
+        index += 1
+    }
+
+    /// The next word, which has to be there.
+    private func nextWord() throws(ModuleError) -> UInt32 {
         guard index < end else {
             throw ModuleError(.operandCount, "too few words for \(opcode.name)", at: wordOffset)
         }
-        try visit(kind, index)
-        index += 1
+        return words[index]
     }
 
     private mutating func number(
@@ -99,32 +105,23 @@ struct OperandWalk {
         _ visit: (OperandKind, Int) throws(ModuleError) -> Void
     ) throws(ModuleError) {
         let start = index
-        while index < end {
-            let word = words[index]
-            index += 1
-            // The last word of a string is the one with a zero byte, which may only be followed by others.
-            guard word & 0xFF != 0, word & 0xFF00 != 0, word & 0xFF_0000 != 0, word & 0xFF00_0000 != 0 else {
-                try visit(.string, start)
-                return
-            }
+        guard let last = words[start..<end].firstIndex(where: \.endsText) else {
+            throw ModuleError(.stringEnd, "in \(opcode.name)", at: wordOffset)
         }
-        throw ModuleError(.stringEnd, "in \(opcode.name)", at: wordOffset)
+        index = last + 1
+        try visit(.string, start)
     }
 
     private mutating func mask(
         _ kind: OperandKind, known: UInt32, _ parameters: [(bit: UInt32, kind: OperandKind)],
         _ visit: (OperandKind, Int) throws(ModuleError) -> Void
     ) throws(ModuleError) {
-        guard index < end else {
-            throw ModuleError(.operandCount, "too few words for \(opcode.name)", at: wordOffset)
-        }
-        let bits = words[index]
+        let bits = try nextWord()
         guard bits & ~known == 0 else {
             throw ModuleError(
                 .unknownBits, "0x\(String(bits & ~known, radix: 16)) in a mask of \(opcode.name)", at: index)
         }
-        try visit(kind, index)
-        index += 1
+        try word(kind, visit)
         for parameter in parameters where bits & parameter.bit != 0 { try word(parameter.kind, visit) }
     }
 
@@ -132,14 +129,16 @@ struct OperandWalk {
         _ kind: OperandKind, _: Value.Type, _ visit: (OperandKind, Int) throws(ModuleError) -> Void,
         parameters: (Value) -> [OperandKind]
     ) throws(ModuleError) {
-        guard index < end else {
-            throw ModuleError(.operandCount, "too few words for \(opcode.name)", at: wordOffset)
+        let number = try nextWord()
+        guard let value = Value(rawValue: number) else {
+            throw ModuleError(.unknownValue, "\(number) as \(Value.self) of \(opcode.name)", at: index)
         }
-        guard let value = Value(rawValue: words[index]) else {
-            throw ModuleError(.unknownValue, "\(words[index]) as \(Value.self) of \(opcode.name)", at: index)
-        }
-        try visit(kind, index)
-        index += 1
+        try word(kind, visit)
         for parameter in parameters(value) { try walk(parameter, visit) }
     }
+}
+
+extension UInt32 {
+    /// Whether text in words ends in this one: in the first with a zero byte.
+    var endsText: Bool { self & 0xFF == 0 || self & 0xFF00 == 0 || self & 0xFF_0000 == 0 || self & 0xFF00_0000 == 0 }
 }

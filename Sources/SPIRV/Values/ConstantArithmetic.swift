@@ -81,15 +81,15 @@ struct ConstantArithmetic {
 
     private func conversion(_ bits: UInt64) -> UInt64? {
         switch opcode {
-        case .bitcast where width(source) == width(result): return bits
+        case .bitcast where (source.numberWidth ?? 1) == (result.numberWidth ?? 1): return bits
         case .fConvert: return encoded(number(bits))
         case .quantizeToF16: return encoded(Double(Self.half(number(bits))))
         case .convertFToS, .convertFToU:
-            guard case .int(let width, _) = result else { return nil }
+            guard case .int = result, let mask = result.numberMask else { return nil }
             let value = number(bits).rounded(.towardZero)
             // Out of range: any value will do.
             let whole = Int64(exactly: value).map { UInt64(bitPattern: $0) } ?? UInt64(exactly: value) ?? 0
-            return whole & Self.mask(width)
+            return whole & mask
         default: return nil
         }
     }
@@ -108,16 +108,7 @@ struct ConstantArithmetic {
         }
     }
 
-    private func width(_ type: DataType) -> Int {
-        switch type {
-        case .int(let width, _), .float(let width): width
-        default: 1
-        }
-    }
-
-    private static func mask(_ width: Int) -> UInt64 { width < 64 ? 1 << UInt64(width) - 1 : .max }
-
-    private func masked(_ bits: UInt64) -> ConstantValue { .bits(bits & Self.mask(width(result))) }
+    private func masked(_ bits: UInt64) -> ConstantValue { .bits(bits & (result.numberMask ?? 1)) }
 
     private func signed(_ bits: UInt64, _ width: Int) -> Int64 {
         Int64(bitPattern: bits << UInt64(64 - width)) >> Int64(64 - width)

@@ -95,12 +95,7 @@ struct ConstantOperation {
             guard let next = part(Int(place), of: value) else { throw failure("no part \(place)") }
             value = next
         }
-        guard value == .null else { return value }
-        switch module.type(constant.type) {
-        case .bool: return .bool(false)
-        case .int, .float: return .bits(0)
-        default: return .null
-        }
+        return value == .null ? .zero(of: module.type(constant.type)) : value
     }
 
     private func insert(

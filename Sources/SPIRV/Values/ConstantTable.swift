@@ -65,13 +65,8 @@ public struct ConstantTable: Sendable {
         case .bool(let value): return .bool(given.map { $0 != 0 } ?? value)
         case .bits(let bits):
             guard let given, constant.isSpecialization else { return .bits(bits) }
-            return .bits(given & mask(constant.type))
-        case .null:
-            switch module.type(constant.type) {
-            case .bool: return .bool(false)
-            case .int, .float: return .bits(0)
-            default: return .null
-            }
+            return .bits(given & (module.type(constant.type)?.numberMask ?? .max))
+        case .null: return .zero(of: module.type(constant.type))
         case .undefined: return .undefined
         case .composite(let parts):
             var found: [ConstantValue] = []
@@ -84,14 +79,6 @@ public struct ConstantTable: Sendable {
             return .composite(found)
         case .operation(let opcode, let operands):
             return try ConstantOperation(module: module, table: self, constant: constant).value(opcode, operands)
-        }
-    }
-
-    /// The bits that a number of a type has.
-    private func mask(_ type: ID) -> UInt64 {
-        switch module.type(type) {
-        case .int(let width, _), .float(let width): width < 64 ? 1 << UInt64(width) - 1 : .max
-        default: .max
         }
     }
 }

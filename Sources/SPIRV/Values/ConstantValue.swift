@@ -11,4 +11,13 @@ public indirect enum ConstantValue: Hashable, Sendable {
     case undefined
     /// Depends on addresses: the instruction, which is a constant's content, has to be carried out by a code generator.
     case address
+
+    /// All zeros, of a type.
+    static func zero(of type: DataType?) -> ConstantValue {
+        switch type {
+        case .bool: .bool(false)
+        case .int, .float: .bits(0)
+        default: .null
+        }
+    }
 }

@@ -1,5 +1,4 @@
 import CSoftGPU
-import Compiler
 import EventLoop
 import Glibc
 import Linux
@@ -55,9 +54,7 @@ final class KernelMachine: AddressSpaceWorkerDelegate {
 
     /// Beside the test program, where `swift build` puts it.
     private static let executable: String = {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let size = unsafe readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let path = String(decoding: buffer[..<size].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let path = ProcessControl.executablePath ?? ""
         return (path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") + "/understudy-worker"
     }()
 
@@ -69,11 +66,7 @@ final class KernelMachine: AddressSpaceWorkerDelegate {
 
     // MARK: - Running
 
-    /// Runs dispatches one after the other, and returns how each ended.
-    func run(_ dispatches: [Dispatch]) throws -> [JobOutcome] {
-        try dispatches.map { try run($0) }
-    }
-
+    /// Runs a dispatch, and returns how it ended.
     func run(_ dispatch: Dispatch) throws -> JobOutcome {
         try write(dispatch.codeObject, at: KernelMachine.code)
         try write(dispatch.arguments, at: KernelMachine.arguments)

@@ -25,8 +25,7 @@ extension VirtualMachine {
         var region = MessageBuilder<SetIoSpaceRegion.Request>()
         region.start = VirtualMachine.address + header(at: 0x58)
         region.length = header(at: 0x60)
-        let reply = try perform(region, on: global, transaction: 1)
-        #expect(try MessageView<SetIoSpaceRegion.Reply>(reply.wireBytes).status == .success)
+        #expect(try call(region, on: global, transaction: 1) { $0.status } == .success)
         return (global, vgpu)
     }
 }
@@ -36,55 +35,42 @@ extension VirtualMachine {
 final class DriverProcess {
     let machine: VirtualMachine
     private let vgpu: RingEnds
-    private let process: D3DKMTHandle
-    private let device: D3DKMTHandle
-    private let pagingQueue: D3DKMTHandle
-    private let context: D3DKMTHandle
+    private var process = D3DKMTHandle.none
+    private var device = D3DKMTHandle.none
+    private var pagingQueue = D3DKMTHandle.none
+    private var context = D3DKMTHandle.none
     private var transaction: UInt64 = 100
 
     init(_ machine: VirtualMachine) throws {
         let rings = try machine.startDriver()
-        func call<Request: RequestLayout, Value>(
-            _ request: MessageBuilder<Request>, on ends: RingEnds, as process: D3DKMTHandle, _ transaction: UInt64,
-            _ read: (MessageView<Request.Reply>) -> Value
-        ) throws -> Value {
-            let reply = try machine.perform(
-                request, on: ends, transaction: transaction, vgpuLUID: ends === rings.vgpu ? machine.vgpuLUID : .zero,
-                process: process)
-            return read(try MessageView<Request.Reply>(reply.wireBytes))
-        }
+        self.machine = machine
+        vgpu = rings.vgpu
         var open = MessageBuilder<OpenAdapter.Request>()
         open.vmbusInterfaceVersion = 40
         open.vmbusLastCompatibleInterfaceVersion = 16
-        #expect(try call(open, on: rings.vgpu, as: .none, 2) { $0.status } == .success)
+        #expect(try call(open) { $0.status } == .success)
         var create = MessageBuilder<CreateProcess.Request>()
         create.process = 0xFFFF_8880_0010_0000
         create.processId = 1
         create.setProcessName("driver".utf8.map(UInt16.init))
         create.linuxProcess = true
-        let process = try call(create, on: rings.global, as: .none, 3) { $0.hprocess }
-        let device = try call(MessageBuilder<CreateDevice.Request>(), on: rings.vgpu, as: process, 4) { $0.device }
+        process = try machine.call(create, on: rings.global, transaction: 2) { $0.hprocess }
+        device = try call(MessageBuilder<CreateDevice.Request>()) { $0.device }
         var queue = MessageBuilder<CreatePagingQueue.Request>()
         queue.device = device
-        let pagingQueue = try call(queue, on: rings.vgpu, as: process, 5) { $0.pagingQueue }
+        pagingQueue = try call(queue) { $0.pagingQueue }
         var context = MessageBuilder<CreateContextVirtual.Request>()
         context.device = device
-        self.context = try call(context, on: rings.vgpu, as: process, 6) { $0.context }
+        self.context = try call(context) { $0.context }
         for handle in [process, device, pagingQueue, self.context] { try #require(handle != .none) }
-        self.machine = machine
-        vgpu = rings.vgpu
-        self.process = process
-        self.device = device
-        self.pagingQueue = pagingQueue
     }
 
     private func call<Request: RequestLayout, Value>(
-        _ request: MessageBuilder<Request>, _ read: (MessageView<Request.Reply>) -> Value
+        _ request: MessageBuilder<Request>, _ read: (MessageView<Request.Reply>) throws -> Value
     ) throws -> Value {
         transaction += 1
-        let reply = try machine.perform(
-            request, on: vgpu, transaction: transaction, vgpuLUID: machine.vgpuLUID, process: process)
-        return read(try MessageView<Request.Reply>(reply.wireBytes))
+        return try machine.call(
+            request, on: vgpu, transaction: transaction, vgpuLUID: machine.vgpuLUID, process: process, read)
     }
 
     /// Makes an allocation for so many pages of the machine.
@@ -100,11 +86,7 @@ final class DriverProcess {
         request.appendPrivateRuntimeData([])
         request.appendResourcePrivateDriverData([])
         request.appendPrivateDriverData([allocation.privateDriverData])
-        let view = request.view
-        transaction += 1
-        let reply = try machine.perform(
-            request, on: vgpu, transaction: transaction, vgpuLUID: machine.vgpuLUID, process: process)
-        return try MessageView<CreateAllocation.Reply>(reply.wireBytes).allocationInfo(to: view)[0].allocation
+        return try call(request) { try $0.allocationInfo(to: request.view)[0].allocation }
     }
 
     /// Says which pages those are.

@@ -258,6 +258,16 @@ final class VirtualMachine {
         return Array(reply[packet.dataOffset...])
     }
 
+    /// Sends a command, waits for its completion, and reads that.
+    func call<Request: RequestLayout, Value>(
+        _ request: MessageBuilder<Request>, on ends: RingEnds, transaction: UInt64, vgpuLUID: LUID = .zero,
+        process: D3DKMTHandle = .none, _ read: (MessageView<Request.Reply>) throws -> Value
+    ) throws -> Value {
+        let reply = try perform(
+            request, on: ends, transaction: transaction, vgpuLUID: vgpuLUID, process: process)
+        return try read(try MessageView<Request.Reply>(reply.wireBytes))
+    }
+
     static func packet(_ data: [UInt8], transaction: UInt64) throws -> [UInt8] {
         try Packet.encode(
             type: .inBandData, payload: unsafe data.span.bytes, transactionID: transaction, requestCompletion: true,

@@ -58,12 +58,7 @@ final class AddressSpace: AddressSpaceWorkerDelegate {
     }
 
     /// Beside the test program, where `swift build` puts it.
-    static let executable: String = {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let size = unsafe readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let path = String(decoding: buffer[..<size].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return Toolchain.directory(of: path) + "/understudy-worker"
-    }()
+    static let executable = Toolchain.directory(of: ProcessControl.executablePath ?? "") + "/understudy-worker"
 
     func map(
         _ address: UInt64, _ length: UInt64, file: Int = 0, offset: UInt64 = 0, access: GPUAccess = .readWrite
