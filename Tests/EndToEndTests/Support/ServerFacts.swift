@@ -9,8 +9,7 @@ struct ServerFacts: Equatable, CustomStringConvertible {
     var threads = 0
 
     init(of process: Int32) {
-        for name in Proc.entries("/proc/\(process)/fd") {
-            guard let target = Proc.link("/proc/\(process)/fd/\(name)") else { continue }
+        for target in Self.open(in: process) {
             // Code objects are kept for a guest's next address space, up to a limit of their own.
             guard !target.contains("understudy-code") else { continue }
             descriptors[Self.kind(of: target), default: 0] += 1
@@ -18,6 +17,16 @@ struct ServerFacts: Equatable, CustomStringConvertible {
         let tasks = Proc.entries("/proc/\(process)/task")
         threads = tasks.count
         children = Self.children(of: process).count
+    }
+
+    /// What the descriptors of a process lead to.
+    private static func open(in process: Int32) -> [String] {
+        Proc.entries("/proc/\(process)/fd").compactMap { Proc.link("/proc/\(process)/fd/\($0)") }
+    }
+
+    /// The sockets of a process, with their numbers.
+    static func sockets(of process: Int32) -> Set<String> {
+        Set(open(in: process).filter { $0.hasPrefix("socket:") })
     }
 
     /// Open memory files.

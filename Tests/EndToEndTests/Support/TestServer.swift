@@ -67,8 +67,14 @@ final class TestServer {
 
     /// What the server holds when it has served a guest and has none: what others are compared with.
     func idleFacts() throws -> ServerFacts {
+        // The last of a guest to go are its sockets; of those that were there before, each has another number.
+        let sockets = ServerFacts.sockets(of: process.processID)
         #expect(try GuestMachine.checkHealth(of: endpoint))
-        #expect(Wait.until { facts.children == 0 && facts.memoryFiles == 1 })
+        #expect(
+            Wait.until {
+                facts.children == 0 && facts.memoryFiles == 1
+                    && ServerFacts.sockets(of: process.processID).isSubset(of: sockets)
+            })
         return facts
     }
 
